@@ -1,0 +1,138 @@
+// The daemon-to-helper conversation, from the rows of helper.def: operation numbers, argument and result structs, and the table op_rows.
+//
+// posternd packs a struct op_<id>_args; the broker decodes the packet into the same struct, and hands it, whole and fixed in size, to the
+// cell.  A request is [id, op, {args}], an answer [id, status, {results}] or, where status isn't OPS_OK, [id, status, {failure}].
+// The first packet each way is a hello: [0, version, {rows: sha256 of the rows}].
+#ifndef PROTO_HELPER_H
+#define PROTO_HELPER_H
+
+#include "proto/wire.h"
+
+#define HELPER_PROTOCOL 1u
+#define HELPER_MAX_PACKET 65536u  // bytes
+#define HELPER_MAX_FDS 4u
+
+enum op_id {
+#define OP(id, cell, cap, doc, why) OP_##id,
+#include "proto/helper.def"
+	OP_COUNT
+};
+
+enum op_cell { CELL_NET, CELL_VOL, CELL_JAIL, CELL_SPAWN, CELL_COUNT };
+
+enum op_status {
+	OPS_OK,
+	OPS_DENIED,  // the policy, or ownership, says no: rule names what
+	OPS_NOT_FOUND,
+	OPS_EXISTS,
+	OPS_BUSY,
+	OPS_PENDING,  // a jail or socket that isn't there yet
+	OPS_INVALID,  // well-formed, but arguments contradict each other
+	OPS_UNSUPPORTED,
+	OPS_QUOTA,
+	OPS_IO,  // the kernel refused: see err
+	OPS_COUNT
+};
+
+// What a failed operation says.
+struct op_failure {
+	bool has_err;
+	wire_u32 err;  // errno, 0 where no system call failed
+	bool has_rule;
+	wire_text rule;  // policy keyword, ownership mark or step that refused; a constant of the helper
+};
+
+struct helper_hello {
+	bool has_rows;
+	wire_hash rows;  // SHA-256 of the rows as built
+};
+
+// A descriptor's kind is checked by the broker (fstat, F_GETFL, F_GET_SEALS) and again by the cell.
+enum fd_kind {
+	FD_SEALED_MEMFD,  // memfd sealed against write, grow and shrink
+	FD_REGULAR,       // regular file
+	FD_TAP,           // queue of a tap: character device 10:200
+};
+
+enum link_kind { LINK_BRIDGE, LINK_VETH, LINK_KIND_MAX = LINK_VETH };
+enum sysctl_key { SYSCTL_IP_FORWARD, SYSCTL_IP6_FORWARD, SYSCTL_MAX = SYSCTL_IP6_FORWARD };
+enum fstype { FSTYPE_EXT4, FSTYPE_BTRFS, FSTYPE_VFAT, FSTYPE_XFS, FSTYPE_MAX = FSTYPE_XFS };
+enum mount_option {
+	MOUNT_NOATIME = 1u << 0,
+	MOUNT_NODIRATIME = 1u << 1,
+	MOUNT_DISCARD = 1u << 2,   // ext4, btrfs, vfat, xfs
+	MOUNT_COMPRESS_ZSTD = 1u << 3,  // btrfs
+	MOUNT_DEGRADED = 1u << 4,  // btrfs
+};
+enum vmm_kind { VMM_CLOUD_HYPERVISOR, VMM_FIRECRACKER, VMM_QEMU, VMM_MAX = VMM_QEMU };
+enum jail_slot { SLOT_KERNEL, SLOT_INITRD, SLOT_DISK0, SLOT_MAX = SLOT_DISK0 + 7 };
+
+// One rule of fw_commit; the memfd holds an array of these.  Reserved bytes are zero.
+enum fw_kind { FW_MASQUERADE, FW_SNAT };
+struct fw_record {
+	uint32_t kind;            // enum fw_kind
+	struct wire_addr source;  // packets from here …
+	struct wire_addr to;      // FW_SNAT: … leave with this address (prefix 32 or 128)
+	char out_interface[16];   // … out of this uplink; empty: any of the policy's uplinks
+	char comment[32];         // printable; the id that nft shows
+};
+
+#define OP(id, cell, cap, doc, why) struct op_##id##_args { uint8_t none_;
+#define ARG(id, kind, name, need, min, max, doc) bool has_##name; wire_##kind name;
+#define END_OP(id) };
+#include "proto/helper.def"
+
+#define OP(id, cell, cap, doc, why) struct op_##id##_res { uint8_t none_;
+#define RES(id, kind, name, need, doc) bool has_##name; wire_##kind name;
+#define END_OP(id) };
+#include "proto/helper.def"
+
+union op_args {
+#define OP(id, cell, cap, doc, why) struct op_##id##_args id;
+#include "proto/helper.def"
+};
+
+union op_res {
+#define OP(id, cell, cap, doc, why) struct op_##id##_res id;
+#include "proto/helper.def"
+};
+
+// Positions of an operation's descriptors: FD_<op>_<name>, RESFD_<op>_<name>.
+#define OP(id, cell, cap, doc, why) enum { FDS_##id##_first_ = -1,
+#define FD(id, name, fdkind, need, doc) FD_##id##_##name,
+#define END_OP(id) FDS_##id##_COUNT };
+#include "proto/helper.def"
+
+struct op_fd {
+	const char *name;  // NULL ends a list
+	enum fd_kind kind;
+	enum wire_need need;
+	const char *doc;
+};
+
+struct op_row {
+	const char *name;
+	enum op_cell cell;
+	const char *capability;
+	const char *doc;
+	const char *why_safe;
+	const struct wire_field *args;
+	size_t nargs;
+	const struct op_fd *fds;  // required ones first
+	size_t nfds;
+	size_t nresfds;           // most descriptors an answer carries
+	const struct wire_field *res;
+	size_t nres;
+	size_t args_size;
+	size_t res_size;
+};
+
+extern const struct op_row op_rows[OP_COUNT];
+extern const struct wire_field op_failure_fields[2];
+extern const struct wire_field helper_hello_fields[1];
+extern const uint8_t rows_sha256[32];
+
+// The name of a status, for logs and messages.
+const char *op_status_name(enum op_status s);
+
+#endif
