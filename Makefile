@@ -6,7 +6,9 @@
 BUILD   ?= build
 PREFIX  ?= /usr
 DESTDIR ?=
-CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
 CLANG   ?= clang
 MUSLCC  ?= musl-gcc
 SAN     ?=
@@ -53,7 +55,7 @@ posternd_OBJS = $(call objs,unpriv/posternd) $(call objs,unpriv/common) $(PROTO_
 posternd_LIBS = -levent_core -ljansson -lsqlite3 -lcrypto -lcap-ng
 postern_OBJS  = $(call objs,unpriv/postern) $(call objs,unpriv/common) $(PROTO_HELPER) $(BUILD)/obj/proto/guest.o $(PROTO_RPC)
 postern_LIBS  = -ljansson
-postern-keeper_OBJS = $(call objs,unpriv/keeper)
+postern-keeper_OBJS = $(call objs,unpriv/keeper) $(BUILD)/obj/unpriv/common/vmspec.o
 postern-vsock_OBJS  = $(call objs,unpriv/vsock)
 helper_objs = $(call objs,helper/$(1)) $(call objs,helper/common) $(PROTO_HELPER)
 postern-helper_OBJS = $(call helper_objs,launcher)
