@@ -5,6 +5,9 @@
 #   // LIBS: -levent_core
 UNIT_SRCS := $(shell find tests/unit -name '*_test.c' 2>/dev/null | sort)
 UNIT_BINS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(UNIT_SRCS))
+# Tests of confinement in C: on the release's flags only, since a sanitizer's own system calls aren't in any filter.
+PROBE_SRCS := $(sort $(wildcard tests/attack/*_test.c))
+PROBES := $(patsubst tests/%.c,$(BUILD)/tests/%,$(PROBE_SRCS))
 link_of = $(addprefix $(BUILD)/obj/,$(shell sed -n '1,10s,^// LINK: *,,p' $(1)))
 libs_of = $(shell sed -n '1,10s,^// LIBS: *,,p' $(1))
 
@@ -13,7 +16,42 @@ $(patsubst tests/%.c,$(BUILD)/tests/%,$(1)): $(1) $(call link_of,$(1)) tests/lib
 	@mkdir -p $$(@D)
 	$$(CC) $$(CFLAGS_ALL) $$(LDFLAGS_ALL) $(1) $(call link_of,$(1)) -o $$@ $(call libs_of,$(1))
 endef
-$(foreach t,$(UNIT_SRCS),$(eval $(call unit_rule,$(t))))
+$(foreach t,$(UNIT_SRCS) $(PROBE_SRCS),$(eval $(call unit_rule,$(t))))
 
-.PHONY: unit
+.PHONY: unit probes
 unit: $(UNIT_BINS)
+probes: $(PROBES)
+
+# Fuzz targets: clang's libFuzzer with both sanitizers, over objects built the same way.
+FUZZ_SRCS := $(wildcard tests/fuzz/*_fuzz.c)
+FUZZ_BINS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SRCS))
+FUZZ_SECONDS ?= 3600
+FUZZ_CFLAGS := -std=gnu11 -O1 -g -I. -I$(GEN) -D_GNU_SOURCE -DPOSTERN_VERSION='"$(VERSION)"' -MMD -MP -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=all -fno-omit-frame-pointer
+fuzz_link_of = $(addprefix $(BUILD)/fuzz/obj/,$(shell sed -n '1,10s,^// LINK: *,,p' $(1)))
+
+$(BUILD)/fuzz/obj/%.o: %.c Makefile tests/tests.mk | $(GENERATED)
+	@mkdir -p $(@D)
+	$(CLANG) $(FUZZ_CFLAGS) -c $< -o $@
+define fuzz_rule
+$(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(1)): $(1) $(call fuzz_link_of,$(1)) tests/tests.mk | $$(GENERATED)
+	@mkdir -p $$(@D)
+	$$(CLANG) $$(FUZZ_CFLAGS) -fsanitize=fuzzer $(1) $(call fuzz_link_of,$(1)) -o $$@ $(call libs_of,$(1))
+endef
+$(foreach t,$(FUZZ_SRCS),$(eval $(call fuzz_rule,$(t))))
+
+.PHONY: fuzz-bins
+fuzz-bins: $(FUZZ_BINS)
+fuzz: fuzz-bins
+	FUZZ_SECONDS=$(FUZZ_SECONDS) BUILD=$(BUILD) tests/fuzz/run $(FUZZ_BINS)
+
+# ---- check: one list of programs, one closing line ---------------------------------------------------------------------------------------
+E2E := $(sort $(shell find tests/e2e tests/attack -name '*.py' -o -name '*.sh' 2>/dev/null))
+LINT := tests/layers tests/conformity tests/cppcheck tests/clang-tidy tests/builds
+SAN_BINS := $(patsubst $(BUILD)/%,$(BUILD)/san/%,$(UNIT_BINS))
+
+check: deps
+	+$(MAKE) --no-print-directory -j2 all unit probes fuzz-bins guest
+	+$(MAKE) --no-print-directory -j2 SAN=1 BUILD=$(BUILD)/san unit
+	BUILD=$(BUILD) tests/run -o $(BUILD)/test-output $(UNIT_BINS) $(PROBES) TAG=sanitizers $(SAN_BINS) TAG= $(E2E) \
+		--parallel $(LINT) FUZZ_SECONDS=30 $(addprefix tests/fuzz/run:,$(notdir $(FUZZ_BINS)))
