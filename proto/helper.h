@@ -103,6 +103,11 @@ union op_res {
 #define END_OP(id) FDS_##id##_COUNT };
 #include "proto/helper.def"
 
+#define OP(id, cell, cap, doc, why) enum { RESFDS_##id##_first_ = -1,
+#define RESFD(id, name, doc) RESFD_##id##_##name,
+#define END_OP(id) RESFDS_##id##_COUNT };
+#include "proto/helper.def"
+
 struct op_fd {
 	const char *name;  // NULL ends a list
 	enum fd_kind kind;
