@@ -150,5 +150,11 @@ include tests/tests.mk
 deps:
 	tests/deps
 
+# Small makes, so that a bare machine needs nothing but make and git.
+demo:
+	tests/deps
+	+$(MAKE) --no-print-directory -j2 all guest
+	BUILD=$(BUILD) tests/demo
+
 clean:
 	rm -rf $(BUILD)
