@@ -5,6 +5,9 @@
 // structs over a SOCK_SEQPACKET pair, descriptors beside them.  A request that isn't exactly that (size, operation of another cell, number
 // of descriptors, text without end) comes from a broken broker: the cell dies with exit 4 rather than answer.
 //
+// Before a handler runs, the loop has asked the rows (types, ranges, alphabets, descriptors) and the cell's own part of the policy (rules.h)
+// again: a handler looks only at what they can't know, the system itself.  A filter needs the rows of helper/filters/cell_rows.h.
+//
 // Handlers come from the rows: for each OP of this cell there is one function op_<id>(), declared here; one that is missing fails the link.
 //
 //     #define CELL_IS_NET              // NET, VOL, JAIL or SPAWN, before this include, in the one file that holds the table
@@ -74,7 +77,13 @@ struct cell_op {
 	enum op_status op_##id(struct cell *c, const struct op_##id##_args *a, const int *fds, struct op_##id##_res *r, int *out_fds);
 #include "proto/helper.def"
 
-// Marks the fixed descriptors close-on-exec, reads and checks the policy part, closes what has no business here.  Exits with 2 on any error.
+// Reads a policy part out of its memfd and closes that.  Returns false (errno may be 0) where it isn't sealed, or of another size or build.
+bool cell_policy_read(struct policy *p, int fd);
+
+// The first thing in every process: marks the fixed descriptors close-on-exec, reads and checks the policy part.  Exits with 2 on any error.
+void process_start(struct policy *p, const char *name);
+
+// The same for a cell, into c->policy.
 void cell_start(struct cell *c, const char *name);
 
 // Serves until the broker closes (exit 0), the launcher dies (exit 4) or the broker breaks the rules (exit 4).

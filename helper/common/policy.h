@@ -1,6 +1,6 @@
 // The policy of /etc/postern/policy.conf as one plain struct.
 //
-// The launcher parses the file and hands each process a sealed memfd with a copy in which everything that isn't that process's business is
+// The launcher parses the file (helper/launcher/policy_file.h) and hands each process a sealed memfd with a copy in which everything that isn't that process's business is
 // zero (policy_part).  There are no pointers in it: what arrives is what is used.  Lists are filled from the front; a count says how far.
 #ifndef HELPER_COMMON_POLICY_H
 #define HELPER_COMMON_POLICY_H
@@ -11,14 +11,12 @@
 
 #include "proto/helper.h"
 
-#define POLICY_FILE "/etc/postern/policy.conf"
 #define POLICY_PATH 256     // bytes of a path, with its NUL
 #define POLICY_NAMES 32     // interfaces or patterns in a list
 #define POLICY_PREFIXES 4   // interface-prefix
 #define POLICY_RANGES 16    // route-table
 #define POLICY_DEVICES 64   // mount-source, device
 #define POLICY_TOOLS 16     // tool
-#define POLICY_FILE_MAX 65536u  // bytes of the file
 
 struct policy_names {
 	uint32_t n;
@@ -100,25 +98,16 @@ struct policy {
 // Who gets a part.  The cells stand in the order of enum op_cell.
 enum policy_reader { POLICY_FOR_NET, POLICY_FOR_VOL, POLICY_FOR_JAIL, POLICY_FOR_SPAWN, POLICY_FOR_BROKER };
 
-struct policy_error {
-	unsigned line;     // counted from 1; 0: the file as a whole
-	const char *what;  // constant text
-};
-
 // The strict default that holds where there is no file: postern's own prefixes and nothing else.
 void policy_default(struct policy *p);
-
-// Parses text[0..len) into *p, starting from the default.  Returns false with the first error.
-bool policy_parse(struct policy *p, const char *text, size_t len, struct policy_error *err);
 
 // Copies what `who` needs of *all into *part and zeroes the rest.
 void policy_part(struct policy *part, const struct policy *all, enum policy_reader who);
 
-// Opens and reads the policy file.  Each directory on the way and the file itself must belong to uid 0 and be writable by nobody else;
-// no component may be a symlink.  Returns false with err; true with *p = default where the file isn't there.
-bool policy_load(struct policy *p, const char *path, struct policy_error *err);
+// True when name has one of the interface prefixes, and something behind it.
+bool policy_prefix(const struct policy_net *n, const char *name);
 
-// True when name has one of the interface prefixes, and something behind it, or matches a bridge pattern: it may be ours.
+// True when name has a prefix or matches a bridge pattern: the link may be ours.
 bool policy_link_ours(const struct policy_net *n, const char *name);
 
 // True when links may be attached to the bridge `name`, and it may be created.

@@ -77,7 +77,9 @@ static void add(scmp_filter_ctx ctx, const struct filter_rule *r)
 
 	for (unsigned i = 0; i < r->ntests; i++)
 		cmp[i] = compare(&r->test[i]);
-	if (seccomp_rule_add_exact_array(ctx, SCMP_ACT_ALLOW, (int)r->nr, r->ntests, cmp) != 0)
+	uint32_t action = r->err == 0 ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO((uint32_t)r->err);
+
+	if (seccomp_rule_add_exact_array(ctx, action, (int)r->nr, r->ntests, cmp) != 0)
 		refuse(r->name, "libseccomp takes it not");
 }
 

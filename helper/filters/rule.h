@@ -5,6 +5,7 @@
 //     ALLOW     (name, "reason")                               the call with any arguments
 //     ALLOW_ARG (name, arg, mask, value, "reason")             only where (argument & mask) == value; arg counts from 0
 //     ALLOW_ARG2(name, a1, m1, v1, a2, m2, v2, "reason")       only where both hold
+//     REFUSE    (name, errno, "reason")                        fails with errno, whatever the arguments: for callers that ask and then do without
 //
 // Rows of one call are alternatives.  mask, value: C constant expressions, FULL as mask compares all 64 bits; LOW32 is for arguments that the kernel
 // takes as int and that may be negative (AT_FDCWD, -1), since the ABI leaves their upper half open.  There is no other comparison:
@@ -17,6 +18,7 @@
 
 // Whatever constants rows may name.
 #include <asm/unistd.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/btrfs.h>
 #include <linux/fs.h>
@@ -53,11 +55,13 @@ struct filter_rule {
 	unsigned ntests;  // 0 to 2
 	struct filter_test test[2];
 	const char *reason;
+	int err;  // 0: allowed; else the errno it fails with
 };
 
-#define ALLOW(name, reason) {#name, __NR_##name, 0, {{0, 0, 0}, {0, 0, 0}}, reason},
-#define ALLOW_ARG(name, a, m, v, reason) {#name, __NR_##name, 1, {{a, (uint64_t)(m), (uint64_t)(v)}, {0, 0, 0}}, reason},
+#define ALLOW(name, reason) {#name, __NR_##name, 0, {{0, 0, 0}, {0, 0, 0}}, reason, 0},
+#define ALLOW_ARG(name, a, m, v, reason) {#name, __NR_##name, 1, {{a, (uint64_t)(m), (uint64_t)(v)}, {0, 0, 0}}, reason, 0},
 #define ALLOW_ARG2(name, a1, m1, v1, a2, m2, v2, reason) \
-	{#name, __NR_##name, 2, {{a1, (uint64_t)(m1), (uint64_t)(v1)}, {a2, (uint64_t)(m2), (uint64_t)(v2)}}, reason},
+	{#name, __NR_##name, 2, {{a1, (uint64_t)(m1), (uint64_t)(v1)}, {a2, (uint64_t)(m2), (uint64_t)(v2)}}, reason, 0},
+#define REFUSE(name, err, reason) {#name, __NR_##name, 0, {{0, 0, 0}, {0, 0, 0}}, reason, err},
 
 #endif

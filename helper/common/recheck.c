@@ -1,0 +1,102 @@
+// Checks a decoded struct against its rows.  See recheck.h.
+#include "helper/common/recheck.h"
+
+#include <string.h>
+
+static bool zero(const uint8_t *p, size_t n)
+{
+	while (n > 0)
+		if (p[--n] != 0)
+			return false;
+	return true;
+}
+
+// A bool other than 0 and 1 is undefined behaviour to read as a bool, so it is read as a byte.
+static bool flag_ok(const uint8_t *p)
+{
+	return *p <= 1;
+}
+
+static bool number_ok(const struct wire_field *f, int64_t v)
+{
+	return (f->min == 0 && f->max == 0 && f->kind != W_choice) || (v >= f->min && v <= f->max);
+}
+
+static bool text_ok(const struct wire_field *f, const char *s)
+{
+	size_t n = strnlen(s, sizeof(wire_text));
+
+	if (n == sizeof(wire_text) || !number_ok(f, (int64_t)n) || !mp_utf8((const uint8_t *)s, n))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
+			return false;
+	return true;
+}
+
+static bool mac_ok(const uint8_t *m)
+{
+	return (m[0] & 1) == 0 && !zero(m, sizeof(wire_mac));
+}
+
+static bool addr_ok(const struct wire_addr *a)
+{
+	if (a->family == 6)
+		return a->prefix <= 128;
+	return a->family == 4 && a->prefix <= 32 && zero(a->addr + 4, sizeof(a->addr) - 4);
+}
+
+static bool ifnames_ok(const struct wire_ifname_list *l)
+{
+	if (l->n > WIRE_IFNAMES_MAX)
+		return false;
+	for (uint32_t i = 0; i < l->n; i++)
+		if (!wire_ifname_ok(l->v[i]))
+			return false;
+	return true;
+}
+
+static bool value_ok(const struct wire_field *f, const uint8_t *p)
+{
+	uint32_t u;
+	int32_t i;
+
+	switch (f->kind) {
+	case W_u32:
+	case W_choice:
+		memcpy(&u, p, sizeof(u));
+		return number_ok(f, u);
+	case W_i32:
+		memcpy(&i, p, sizeof(i));
+		return number_ok(f, i);
+	case W_flag: return flag_ok(p);
+	case W_ifname: return wire_ifname_ok((const char *)p);
+	case W_vmid: return wire_vmid_ok((const char *)p);
+	case W_relpath: return wire_relpath_ok((const char *)p);
+	case W_text: return text_ok(f, (const char *)p);
+	case W_mac: return mac_ok(p);
+	case W_addr: return addr_ok((const struct wire_addr *)(const void *)p);
+	case W_ifnames: return ifnames_ok((const struct wire_ifname_list *)(const void *)p);
+	case W_u64:
+	case W_hash: return true;
+	case W_bytes:
+	case W_bytes_list: break;
+	}
+	return false;
+}
+
+bool recheck(const struct wire_field *fields, size_t n, const void *in)
+{
+	const uint8_t *base = in;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct wire_field *f = &fields[i];
+		const uint8_t *has = base + f->has;
+
+		if (!flag_ok(has) || (*has == 0 && f->need == REQ))
+			return false;
+		if (*has == 1 && !value_ok(f, base + f->off))
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,14 @@
+// The rows' checks once more, on the struct that the broker sent: a cell doesn't trust the broker either.
+#ifndef HELPER_COMMON_RECHECK_H
+#define HELPER_COMMON_RECHECK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "proto/wire.h"
+
+// True when each field of the struct in holds what its row allows: flags are 0 or 1, texts end inside their array and have their kind's
+// alphabet, numbers lie in their range, required fields are there.  Kinds that borrow bytes can't be in such a struct and fail.
+bool recheck(const struct wire_field *fields, size_t n, const void *in);
+
+#endif

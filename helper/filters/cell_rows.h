@@ -1,0 +1,11 @@
+// Rows that every cell's filter begins with: what cell_loop() and confine() do.  Included inside a .def.
+ALLOW    (poll, "waits for the broker, and for the end of the launcher")
+ALLOW    (recvmsg, "a request with its descriptors")
+ALLOW    (sendmsg, "its answer")
+ALLOW    (close, "descriptors of a request that is done")
+ALLOW    (fstat, "a descriptor's type")
+ALLOW_ARG(fcntl, 1, FULL, F_GETFL, "a descriptor's access mode")
+ALLOW_ARG(fcntl, 1, FULL, F_GET_SEALS, "a memfd's seals")
+ALLOW    (restart_syscall, "the kernel goes on with a poll that SIGSTOP and SIGCONT interrupted")
+ALLOW    (exit_group, "ends")
+ALLOW_ARG(prctl, 0, FULL, PR_GET_SECCOMP, "reads back that this filter holds")

@@ -1,0 +1,381 @@
+// Parser of /etc/postern/policy.conf: `keyword value…` a line, '#' begins a comment, errors name their line.  See policy_file.h.
+//
+// One row a keyword: how many values it takes, whether it may come again, and the function that reads them.
+#include "helper/launcher/policy_file.h"
+
+#include <string.h>
+
+#define WORDS_MAX 40
+#define UID_MAX_ UINT64_C(4294967294)  // (uid_t)-1 means "no change"
+
+struct line {
+	unsigned n;
+	char word[WORDS_MAX][POLICY_PATH];  // word[0] is the keyword
+};
+
+// Reads values into p.  Returns NULL, or what is wrong.
+typedef const char *reader(struct policy *p, const struct line *l);
+
+static bool number(const char *s, uint64_t min, uint64_t max, uint32_t *out)
+{
+	uint64_t v = 0;
+
+	if (*s == '\0' || (s[0] == '0' && s[1] != '\0'))
+		return false;
+	for (; *s != '\0'; s++) {
+		if (*s < '0' || *s > '9')
+			return false;
+		v = v * 10 + (uint64_t)(*s - '0');
+		if (v > max)
+			return false;
+	}
+	*out = (uint32_t)v;
+	return v >= min;
+}
+
+static bool range(const char *s, uint64_t max, struct policy_range *r)
+{
+	char lo[16];
+	const char *dash = strchr(s, '-');
+	size_t n = dash == NULL ? strlen(s) : (size_t)(dash - s);
+
+	if (n >= sizeof(lo))
+		return false;
+	memcpy(lo, s, n);
+	lo[n] = '\0';
+	return number(lo, 1, max, &r->lo) && number(dash == NULL ? lo : dash + 1, 1, max, &r->hi) && r->lo <= r->hi;
+}
+
+// Absolute, at least one component, none of them empty, "." or "..".
+static bool path_ok(const char *s)
+{
+	return s[0] == '/' && wire_relpath_ok(s + 1);
+}
+
+static void copy(char *to, size_t size, const char *from)
+{
+	memset(to, 0, size);
+	memcpy(to, from, strnlen(from, size - 1));
+}
+
+static const char *read_id(uint32_t *id, const struct line *l)
+{
+	return number(l->word[1], 1, UID_MAX_, id) ? NULL : "a number from 1 to 4294967294 is wanted";
+}
+
+static const char *read_daemon_uid(struct policy *p, const struct line *l) { return read_id(&p->ids.daemon_uid, l); }
+static const char *read_daemon_gid(struct policy *p, const struct line *l) { return read_id(&p->ids.daemon_gid, l); }
+static const char *read_broker_uid(struct policy *p, const struct line *l) { return read_id(&p->ids.broker_uid, l); }
+static const char *read_net_uid(struct policy *p, const struct line *l) { return read_id(&p->ids.net_uid, l); }
+static const char *read_vol_uid(struct policy *p, const struct line *l) { return read_id(&p->ids.vol_uid, l); }
+
+static const char *read_uids(struct policy *p, const struct line *l)
+{
+	return range(l->word[1], UID_MAX_, &p->uids) ? NULL : "a range of uids is wanted, as in 900000-999999";
+}
+
+// The first line with a list keyword replaces the default list, later ones add to it: `given` says which have been seen.
+static const char *read_prefix(struct policy *p, const struct line *l)
+{
+	for (unsigned i = 1; i < l->n; i++) {
+		if (!wire_ifname_ok(l->word[i]) || strlen(l->word[i]) > 12)
+			return "a prefix of 1 to 12 letters, digits, '_', '.' and '-' is wanted";
+		if (p->net.prefixes.n == POLICY_PREFIXES)
+			return "too many prefixes";
+		copy(p->net.prefixes.v[p->net.prefixes.n++], 16, l->word[i]);
+	}
+	return NULL;
+}
+
+static const char *read_bridge(struct policy *p, const struct line *l)
+{
+	for (unsigned i = 1; i < l->n; i++) {
+		char name[POLICY_PATH];
+		size_t n = strlen(l->word[i]);
+
+		copy(name, sizeof(name), l->word[i]);
+		if (n > 1 && name[n - 1] == '*')
+			name[n - 1] = '\0';
+		if (n > 15 || !wire_ifname_ok(name))
+			return "a bridge's name is wanted, or the beginning of one and '*'";
+		if (p->net.bridges.n == POLICY_NAMES)
+			return "too many bridges";
+		copy(p->net.bridges.v[p->net.bridges.n++], 16, l->word[i]);
+	}
+	return NULL;
+}
+
+static const char *read_uplink(struct policy *p, const struct line *l)
+{
+	for (unsigned i = 1; i < l->n; i++) {
+		if (!wire_ifname_ok(l->word[i]))
+			return "an interface's name is wanted";
+		if (p->net.uplinks.n == POLICY_NAMES)
+			return "too many uplinks";
+		copy(p->net.uplinks.v[p->net.uplinks.n++], 16, l->word[i]);
+	}
+	return NULL;
+}
+
+static const char *read_table(struct policy *p, const struct line *l)
+{
+	for (unsigned i = 1; i < l->n; i++) {
+		if (p->net.tables.n == POLICY_RANGES)
+			return "too many ranges";
+		if (!range(l->word[i], UINT32_MAX, &p->net.tables.v[p->net.tables.n++]))
+			return "a table's number is wanted, or a range as in 1000-1999";
+	}
+	return NULL;
+}
+
+static const char *read_root(char *root, const struct line *l)
+{
+	if (!path_ok(l->word[1]))
+		return "an absolute path is wanted, without '..', '.', '//' and '/' at its end";
+	copy(root, POLICY_PATH, l->word[1]);
+	return NULL;
+}
+
+static const char *read_mount_root(struct policy *p, const struct line *l) { return read_root(p->vol.mount_root, l); }
+static const char *read_image_root(struct policy *p, const struct line *l) { return read_root(p->jail.image_root, l); }
+static const char *read_jail_root(struct policy *p, const struct line *l) { return read_root(p->jail.jail_root, l); }
+static const char *read_cgroup_root(struct policy *p, const struct line *l) { return read_root(p->jail.cgroup_root, l); }
+
+static const char *read_paths(struct policy_paths *list, const struct line *l)
+{
+	for (unsigned i = 1; i < l->n; i++) {
+		const char *star = strchr(l->word[i], '*');
+
+		if (!path_ok(l->word[i]) || strncmp(l->word[i], "/dev/", 5) != 0 || (star != NULL && star[1] != '\0'))
+			return "a path below /dev is wanted, '*' only at its end";
+		if (list->n == POLICY_DEVICES)
+			return "too many devices";
+		copy(list->v[list->n++], POLICY_PATH, l->word[i]);
+	}
+	return NULL;
+}
+
+static const char *read_source(struct policy *p, const struct line *l) { return read_paths(&p->vol.sources, l); }
+static const char *read_device(struct policy *p, const struct line *l) { return read_paths(&p->vol.devices, l); }
+
+static const char *read_fstype(struct policy *p, const struct line *l)
+{
+	static const char *const names[FSTYPE_MAX + 1] = {
+		[FSTYPE_EXT4] = "ext4", [FSTYPE_BTRFS] = "btrfs", [FSTYPE_VFAT] = "vfat", [FSTYPE_XFS] = "xfs"};
+
+	for (unsigned i = 1; i < l->n; i++) {
+		unsigned t = 0;
+
+		while (t <= FSTYPE_MAX && strcmp(names[t], l->word[i]) != 0)
+			t++;
+		if (t > FSTYPE_MAX)
+			return "ext4, btrfs, vfat or xfs is wanted";
+		p->vol.fstypes |= 1u << t;
+	}
+	return NULL;
+}
+
+static const char *read_vmm(struct policy *p, const struct line *l)
+{
+	static const char *const names[VMM_MAX + 1] = {
+		[VMM_CLOUD_HYPERVISOR] = "cloud-hypervisor", [VMM_FIRECRACKER] = "firecracker", [VMM_QEMU] = "qemu"};
+	unsigned v = 0;
+
+	while (v <= VMM_MAX && strcmp(names[v], l->word[1]) != 0)
+		v++;
+	if (v > VMM_MAX)
+		return "qemu, firecracker or cloud-hypervisor is wanted";
+	if (!path_ok(l->word[2]))
+		return "an absolute path is wanted, without '..', '.', '//' and '/' at its end";
+	if (p->jail.vmm[v][0] != '\0')
+		return "this VMM is given twice";
+	copy(p->jail.vmm[v], POLICY_PATH, l->word[2]);
+	return NULL;
+}
+
+static const char *read_vm_device(struct policy *p, const struct line *l)
+{
+	if (strcmp(l->word[1], "kvm") != 0)
+		return "kvm is the only one there is";
+	p->jail.kvm = true;
+	return NULL;
+}
+
+static const char *read_tool(struct policy *p, const struct line *l)
+{
+	struct policy_tool *t = &p->tools.v[p->tools.n];
+
+	if (p->tools.n == POLICY_TOOLS)
+		return "too many tools";
+	if (strlen(l->word[1]) >= sizeof(t->name) || !wire_relpath_ok(l->word[1]) || !path_ok(l->word[2]))
+		return "a tool's name and its absolute path are wanted";
+	copy(t->name, sizeof(t->name), l->word[1]);
+	copy(t->path, sizeof(t->path), l->word[2]);
+	p->tools.n++;
+	return NULL;
+}
+
+static const char *read_limit(struct policy *p, const struct line *l)
+{
+	const struct {
+		const char *name;
+		uint32_t *value;
+		uint32_t max;
+	} limits[] = {
+		{"taps", &p->limits.taps, 65536},
+		{"rules", &p->limits.rules, 20000},
+		{"jails", &p->limits.jails, 65536},
+		{"requests-per-second", &p->limits.requests_per_second, 1000000},
+	};
+	const size_t n = sizeof(limits) / sizeof(limits[0]);
+
+	for (unsigned i = 1; i < l->n; i += 2) {
+		size_t k = 0;
+
+		while (k < n && strcmp(limits[k].name, l->word[i]) != 0)
+			k++;
+		if (k == n || i + 1 == l->n)
+			return "pairs of a limit's name and a number are wanted";
+		if (!number(l->word[i + 1], 0, limits[k].max, limits[k].value))
+			return "this limit's number is too large, or none";
+	}
+	return NULL;
+}
+
+static const struct keyword {
+	const char *name;
+	unsigned min, max;  // values
+	bool again;         // may stand on more than one line
+	reader *read;
+} keywords[] = {
+	{"daemon-uid", 1, 1, false, read_daemon_uid},
+	{"daemon-gid", 1, 1, false, read_daemon_gid},
+	{"broker-uid", 1, 1, false, read_broker_uid},
+	{"net-uid", 1, 1, false, read_net_uid},
+	{"vol-uid", 1, 1, false, read_vol_uid},
+	{"uid-range", 1, 1, false, read_uids},
+	{"interface-prefix", 1, WORDS_MAX, true, read_prefix},
+	{"bridge", 1, WORDS_MAX, true, read_bridge},
+	{"uplink", 1, WORDS_MAX, true, read_uplink},
+	{"route-table", 1, WORDS_MAX, true, read_table},
+	{"mount-root", 1, 1, false, read_mount_root},
+	{"mount-source", 1, WORDS_MAX, true, read_source},
+	{"mount-fstype", 1, WORDS_MAX, true, read_fstype},
+	{"device", 1, WORDS_MAX, true, read_device},
+	{"image-root", 1, 1, false, read_image_root},
+	{"jail-root", 1, 1, false, read_jail_root},
+	{"cgroup-root", 1, 1, false, read_cgroup_root},
+	{"vmm", 2, 2, true, read_vmm},
+	{"vm-device", 1, 1, false, read_vm_device},
+	{"tool", 2, 2, true, read_tool},
+	{"limit", 2, 8, true, read_limit},
+};
+#define KEYWORDS (sizeof(keywords) / sizeof(keywords[0]))
+
+// One root inside another would let an operation on the one reach into the other.
+static bool apart(const char *a, const char *b)
+{
+	size_t n = strlen(a) < strlen(b) ? strlen(a) : strlen(b);
+
+	return n == 0 || strncmp(a, b, n) != 0 || (a[n] != '\0' && a[n] != '/') || (b[n] != '\0' && b[n] != '/');
+}
+
+static const char *whole(struct policy *p)
+{
+	const uint32_t ids[] = {p->ids.daemon_uid, p->ids.broker_uid, p->ids.net_uid, p->ids.vol_uid};
+	const char *roots[] = {p->vol.mount_root, p->jail.image_root, p->jail.jail_root, p->jail.cgroup_root};
+
+	for (unsigned i = 0; i < 4; i++) {
+		if (policy_in_range(&p->uids, ids[i]))
+			return "daemon-uid, broker-uid, net-uid and vol-uid must lie outside uid-range";
+		for (unsigned k = 0; k < i; k++) {
+			if (ids[i] == ids[k])
+				return "daemon-uid, broker-uid, net-uid and vol-uid must differ";
+			if (!apart(roots[i], roots[k]))
+				return "mount-root, image-root, jail-root and cgroup-root must not overlap";
+		}
+	}
+	return NULL;
+}
+
+// Splits text[0..len), one line without its newline, into words.  Returns NULL, or what is wrong.
+static const char *split(struct line *l, const char *text, size_t len)
+{
+	size_t at = 0;
+
+	l->n = 0;
+	while (at < len && text[at] != '#') {
+		size_t n = 0;
+
+		if (text[at] == ' ' || text[at] == '\t') {
+			at++;
+			continue;
+		}
+		if (l->n == WORDS_MAX)
+			return "too many values";
+		for (; at < len && text[at] != ' ' && text[at] != '\t' && text[at] != '#'; at++) {
+			if (text[at] < 0x21 || text[at] > 0x7e)
+				return "a byte that isn't printable ASCII";
+			if (n == POLICY_PATH - 1)
+				return "a value of more than 255 bytes";
+			l->word[l->n][n++] = text[at];
+		}
+		l->word[l->n++][n] = '\0';
+	}
+	return NULL;
+}
+
+static void forget_default(struct policy *p, const struct keyword *k)
+{
+	if (k->read == read_prefix)
+		memset(&p->net.prefixes, 0, sizeof(p->net.prefixes));
+	else if (k->read == read_bridge)
+		memset(&p->net.bridges, 0, sizeof(p->net.bridges));
+}
+
+static const char *line_read(struct policy *p, const struct line *l, bool *seen)
+{
+	size_t k = 0;
+
+	while (k < KEYWORDS && strcmp(keywords[k].name, l->word[0]) != 0)
+		k++;
+	if (k == KEYWORDS)
+		return "unknown keyword";
+	if (l->n - 1 < keywords[k].min)
+		return "a value is missing";
+	if (l->n - 1 > keywords[k].max)
+		return "too many values";
+	if (seen[k] && !keywords[k].again)
+		return "given twice";
+	if (!seen[k])
+		forget_default(p, &keywords[k]);
+	seen[k] = true;
+	return keywords[k].read(p, l);
+}
+
+bool policy_parse(struct policy *p, const char *text, size_t len, struct policy_error *err)
+{
+	static struct line l;
+	bool seen[KEYWORDS] = {false};
+
+	policy_default(p);
+	p->ids.daemon_gid = 0;
+	err->line = 0;
+	for (size_t at = 0; at < len;) {
+		const char *nl = memchr(text + at, '\n', len - at);
+		size_t n = nl == NULL ? len - at : (size_t)(nl - (text + at));
+
+		err->line++;
+		err->what = split(&l, text + at, n);
+		if (err->what == NULL && l.n > 0)
+			err->what = line_read(p, &l, seen);
+		if (err->what != NULL)
+			return false;
+		at += n + 1;
+	}
+	if (p->ids.daemon_gid == 0)
+		p->ids.daemon_gid = p->ids.daemon_uid;
+	err->line = 0;
+	err->what = whole(p);
+	return err->what == NULL;
+}
