@@ -3,7 +3,7 @@
 VM(kernel_tree) builds an initramfs of the guest program and the kernel's vsock modules, starts backend and QEMU as the
 keeper does (fixed descriptors, empty argv and environment) and waits until the guest says it is ready.
 """
-import array, glob, json, os, resource, shutil, signal, socket, struct, subprocess, tempfile, time
+import fcntl, glob, json, os, resource, shutil, socket, struct, subprocess, tempfile, time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("BUILD", os.path.join(ROOT, "build"))
@@ -11,6 +11,7 @@ BACKEND = os.path.join(BUILD, "bin", "postern-vsock")
 MODULES = ("virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci vsock "
            "vmw_vsock_virtio_transport_common vmw_vsock_virtio_transport").split()
 CID = 77
+UID = 65534
 BOOT_DEADLINE = 60
 
 
@@ -57,23 +58,17 @@ def initrd(kernel_tree, directory):
     return path
 
 
-def spawn(argv, fds, env=None, **kw):
-    """Starts argv with fds {number: source descriptor}."""
+# Backend and QEMU have one unprivileged uid, as in a jail.
+AS_VM = dict(user=UID, group=UID, extra_groups=[]) if os.getuid() == 0 else {}
+
+
+def spawn(argv, fds, **kw):
+    """Starts argv as the VM's uid with fds {number: source descriptor}, and with an empty environment."""
     def place():
-        high = {n: os.dup(s) for n, s in fds.items()}
-        moved = {}
-        for n, s in high.items():
-            moved[n] = fcntl_dup(s, 100)
-            os.close(s)
+        moved = {n: fcntl.fcntl(s, fcntl.F_DUPFD, 100) for n, s in fds.items()}
         for n, s in moved.items():
             os.dup2(s, n, inheritable=True)
-            os.close(s)
-    return subprocess.Popen(argv, preexec_fn=place, close_fds=False, env=env or {}, **kw)
-
-
-def fcntl_dup(fd, least):
-    import fcntl
-    return fcntl.fcntl(fd, fcntl.F_DUPFD, least)
+    return subprocess.Popen(argv, preexec_fn=place, close_fds=False, env={}, **AS_VM, **kw)
 
 
 class VM:
@@ -91,6 +86,8 @@ class VM:
 
     def start(self, kernel_tree, smp, memory):
         image = initrd(kernel_tree, self.dir)
+        if AS_VM:
+            os.chown(self.dir, UID, UID)
         kernel = glob.glob(os.path.join(kernel_tree, "boot/vmlinuz-*"))[0]
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -118,7 +115,7 @@ class VM:
              "-kernel", kernel, "-initrd", image,
              "-append", "console=ttyS0 quiet panic=-1 tsc=reliable no_timer_check cryptomgr.notests "
                         "random.trust_cpu=on 8250.nr_uarts=1 i8042.noaux i8042.nopnp i8042.nokbd"],
-            close_fds=False, stdin=subprocess.DEVNULL, stdout=self.stderr, stderr=self.stderr)
+            close_fds=False, stdin=subprocess.DEVNULL, stdout=self.stderr, stderr=self.stderr, **AS_VM)
         theirs.close()
         self.wait_ready(1)
 
@@ -171,6 +168,17 @@ class VM:
                 raise ConnectionRefusedError(line)
         return s
 
+    def connect_patiently(self, port):
+        """As connect, but again when the guest refuses: its backlog of 128 may be full of connections it hasn't accepted."""
+        end = time.monotonic() + 20
+        while True:
+            try:
+                return self.connect(port, timeout=30)
+            except ConnectionRefusedError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.1)
+
     def close(self):
         for p in (self.qemu, self.backend):
             if p is not None:
@@ -207,3 +215,28 @@ def read_all(s):
         if not b:
             return bytes(out)
         out += b
+
+
+def kernel_tree():
+    """An unpacked Debian cloud kernel: $POSTERN_TEST_KERNEL, or fetched once with apt into the build directory."""
+    given = os.environ.get("POSTERN_TEST_KERNEL")
+    if given:
+        return given
+    tree = os.path.join(BUILD, "guest", "kernel-tree")
+    if not glob.glob(os.path.join(tree, "boot/vmlinuz-*")):
+        depends = subprocess.check_output(["apt-cache", "depends", "linux-image-cloud-amd64"], text=True)
+        package = depends.split("Depends: ")[1].split()[0]
+        with tempfile.TemporaryDirectory() as d:
+            subprocess.check_call(["apt-get", "-q", "download", package], cwd=d,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            os.makedirs(tree, exist_ok=True)
+            subprocess.check_call(["dpkg", "-x", glob.glob(os.path.join(d, "*.deb"))[0], tree])
+    return tree
+
+
+def boot(**kw):
+    """A VM; a guest in forty hangs at boot under TCG, so one more try."""
+    try:
+        return VM(kernel_tree(), **kw)
+    except NoBoot:
+        return VM(kernel_tree(), **kw)

@@ -17,6 +17,10 @@ const char *confine_fds(int last, unsigned nofile_min)
 {
 	struct rlimit r;
 
+	// Else a connection would get such a number, and what we say on stderr.
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			return "descriptors 0, 1 and 2 must be open";
 	if (close_range((unsigned)last + 1, ~0U, 0) < 0)
 		return "can't close inherited descriptors";
 	int flags = fcntl(VSOCK_FD_LISTEN, F_GETFL);

@@ -159,6 +159,16 @@ static int set_vring_base(struct device *d)
 	return 0;
 }
 
+// QEMU has the same eventfd open, so closing ours doesn't end epoll's watch.
+static void drop_kick(struct device *d, struct ring *r)
+{
+	if (r->kick < 0)
+		return;
+	epoll_ctl(d->mux.epoll, EPOLL_CTL_DEL, r->kick, NULL);
+	close(r->kick);
+	r->kick = -1;
+}
+
 static int get_vring_base(struct device *d)
 {
 	struct ring *r = named_ring(d);
@@ -169,9 +179,7 @@ static int get_vring_base(struct device *d)
 	struct vu_state s = {.index = (uint32_t)(r - d->ring), .num = r->next_avail};
 	d->stopped_at[s.index] = r->next_avail;
 	ring_unmap(r);
-	if (r->kick >= 0)
-		close(r->kick);
-	r->kick = -1;
+	drop_kick(d, r);
 	r->kicked = false;
 	d->running = false;
 	return vumsg_reply(d->qemu, &d->msg, &s, sizeof(s)) == 0 ? 0 : fail(d, "QEMU doesn't take a reply");
@@ -208,7 +216,8 @@ static int set_vring_kick(struct device *d)
 
 	if (named_fd(d, &r, &fd) < 0)
 		return -1;
-	replace_fd(&r->kick, fd);
+	drop_kick(d, r);
+	r->kick = fd;
 	if (fd < 0 || epoll_ctl(d->mux.epoll, EPOLL_CTL_ADD, fd, &e) < 0)
 		return fail(d, "SET_VRING_KICK: no descriptor that can be waited for");
 	r->kicked = true;
@@ -343,8 +352,10 @@ void device_init(struct device *d, uint64_t cid, int qemu, int listener, int epo
 void device_finish(struct device *d)
 {
 	mux_finish(&d->mux);
-	for (int q = 0; q < QUEUES; q++)
+	for (int q = 0; q < QUEUES; q++) {
+		drop_kick(d, &d->ring[q]);
 		ring_finish(&d->ring[q]);
+	}
 	memtable_clear(&d->mem);
 	vumsg_clear(&d->msg);
 }

@@ -123,7 +123,7 @@ int host_connect(const struct mux *m, uint32_t port)
 	struct sockaddr_un to = m->name;
 	size_t room = sizeof(to.sun_path) - m->name_len;
 
-	if (m->name_len == 0 || to.sun_path[0] == '\0')
+	if (m->name_len == 0)
 		return -1;
 	if (snprintf(to.sun_path + m->name_len, room, "_%u", port) >= (int)room)
 		return -1;

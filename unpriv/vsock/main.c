@@ -80,8 +80,10 @@ static int serve(struct device *d, int epoll)
 
 	for (;;) {
 		int n = epoll_wait(epoll, e, EVENTS, more ? 0 : mux_timeout(&d->mux));
-		if (n < 0 && errno != EINTR)
+		if (n < 0 && errno != EINTR) {
+			complain("can't wait for events");
 			return EXIT_PROTOCOL;
+		}
 		mux_tick(&d->mux, now_ms());
 		for (int i = 0; i < n; i++) {
 			int rc = handle(d, &e[i]);
