@@ -39,8 +39,12 @@ LDFLAGS_ALL = $(SANF) $(LDFLAGS)
 endif
 STATIC_LD = -static-pie $(HARDLD)
 MUSL_FLAGS = -std=gnu11 -Os -I. -I$(BUILD)/gen -isystem $(BUILD)/musl-include -D_GNU_SOURCE -DPOSTERN_VERSION='"$(VERSION)"' -ffile-prefix-map=$(CURDIR)=. \
-	-MMD -MP $(WARN) -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection=full -ftrivial-auto-var-init=zero -ffunction-sections -fdata-sections
-MUSL_LD = -static-pie $(HARDLD) -Wl,--gc-sections -Wl,--build-id=none -s
+	-MMD -MP $(WARN) -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection=full -ftrivial-auto-var-init=zero -ffunction-sections -fdata-sections \
+	-fno-asynchronous-unwind-tables -flto -DPOSTERN_TERSE
+# musl-gcc's specs don't know -static-pie: they would make a dynamic program.  So its start file and switches are written out here.
+MUSL_LIB := /usr/lib/$(subst gnu,musl,$(shell gcc -print-multiarch))
+MUSL_LD = -Os -flto -fPIE -static -nostartfiles -Wl,-pie,--no-dynamic-linker,-z,text $(MUSL_LIB)/rcrt1.o $(MUSL_LIB)/crti.o \
+	$(HARDLD) -Wl,--gc-sections -Wl,--build-id=none -s
 
 # ---- programs ------------------------------------------------------------------------------------------------------------------------
 srcs = $(sort $(wildcard $(1)/*.c))
@@ -141,7 +145,7 @@ $(BUILD)/musl/%.o: %.c Makefile $(BUILD)/musl-include/.made | $(GENERATED)
 	$(MUSLCC) $(MUSL_FLAGS) -c $< -o $@
 $(BUILD)/bin/postern-init: $(INIT_OBJS) Makefile
 	@mkdir -p $(@D)
-	$(MUSLCC) $(MUSL_LD) $(INIT_OBJS) -o $@
+	$(MUSLCC) $(MUSL_LD) $(INIT_OBJS) $(MUSL_LIB)/crtn.o -o $@
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 include tests/tests.mk

@@ -1,0 +1,125 @@
+// Buffers of one connection.  Input stays where it was received until it is used: that is the whole flow control (see relay.c).
+#include "guest-init/conn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "guest-init/text.h"
+
+void conn_init(struct conn *c, int fd)
+{
+	struct msg m = {.id = MSG_hello};
+
+	c->fd = fd;
+	c->greeted = false;
+	c->in_start = c->in_end = 0;
+	c->out_start = c->out_end = 0;
+	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
+	m.hello.version = GUEST_PROTOCOL;
+	(void)conn_put(c, &m);  // an empty buffer has room
+}
+
+void conn_end(struct conn *c)
+{
+	if (c->fd >= 0)
+		close(c->fd);
+	c->fd = -1;
+}
+
+enum conn_status conn_next(struct conn *c, struct msg *m)
+{
+	struct wire_error err;
+	size_t used;
+
+	switch (msg_read(c->in + c->in_start, c->in_end - c->in_start, FROM_HOST, m, &used, &err)) {
+	case MP_SHORT: return CONN_MORE;
+	case MP_BAD:   return CONN_BAD;
+	case MP_OK:    break;
+	}
+	if ((m->id == MSG_hello) == c->greeted)
+		return CONN_BAD;
+	c->greeted = true;
+	c->in_start += used;
+	return CONN_MSG;
+}
+
+bool conn_fill(struct conn *c)
+{
+	ssize_t n;
+
+	if (c->in_start > 0) {
+		memmove(c->in, c->in + c->in_start, c->in_end - c->in_start);
+		c->in_end -= c->in_start;
+		c->in_start = 0;
+	}
+	if (c->in_end == sizeof(c->in))
+		return true;  // conn_next() finds a whole message in it, or that there can't be one
+	n = read(c->fd, c->in + c->in_end, sizeof(c->in) - c->in_end);
+	if (n > 0)
+		c->in_end += (size_t)n;
+	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+bool conn_flush(struct conn *c)
+{
+	ssize_t n;
+
+	if (conn_idle(c))
+		return true;
+	n = send(c->fd, c->out + c->out_start, c->out_end - c->out_start, MSG_NOSIGNAL);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR;
+	c->out_start += (size_t)n;
+	if (conn_idle(c))
+		c->out_start = c->out_end = 0;
+	return true;
+}
+
+bool conn_idle(const struct conn *c)
+{
+	return c->out_start == c->out_end;
+}
+
+bool conn_put(struct conn *c, const struct msg *m)
+{
+	struct mp_out o = {.buf = c->out, .cap = sizeof(c->out), .len = c->out_end};
+
+	if (!msg_write(&o, m))
+		return false;
+	c->out_end = o.len;
+	return true;
+}
+
+bool conn_put_error(struct conn *c, int err, const char *what)
+{
+	struct msg m = {.id = MSG_error};
+
+	m.error.has_err = err != 0;
+	m.error.err = (uint32_t)err;
+	m.error.what = (struct mp_slice){.p = (const uint8_t *)what, .len = (uint32_t)strlen(what)};
+	return conn_put(c, &m);
+}
+
+bool conn_await(struct conn *c, struct msg *m, uint64_t until)
+{
+	for (;;) {
+		struct pollfd p = {.fd = c->fd, .events = POLLIN};
+		enum conn_status st = conn_next(c, m);
+		uint64_t now = now_ms();
+
+		if (st != CONN_MORE || now >= until)
+			return st == CONN_MSG;
+		if (!conn_idle(c))
+			p.events |= POLLOUT;
+		if (poll(&p, 1, (int)(until - now)) < 0 && errno != EINTR)
+			return false;
+		if ((p.revents & POLLOUT) != 0 && !conn_flush(c))
+			return false;
+		if ((p.revents & (POLLIN | POLLHUP | POLLERR)) != 0 && !conn_fill(c))
+			return false;
+	}
+}
