@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
@@ -194,7 +195,7 @@ int sys_private_mounts(void)
 	return mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &change, sizeof change);
 }
 
-int sys_new_tmpfs(uint64_t attr, const char *size)
+int sys_new_tmpfs(unsigned attr, const char *size)
 {
 	int fs = fsopen("tmpfs", FSOPEN_CLOEXEC);
 	if (fs < 0)
@@ -271,7 +272,23 @@ int sys_close_from(int first)
 	return close_range((unsigned)first, ~0u, 0);
 }
 
-// From uid 0 to another, the kernel empties permitted, effective and ambient sets (capabilities(7)); what it answers is not believed but read back.
+// The cell's securebits keep the kernel from emptying the capability sets when the uid changes, so that is done by hand.
+static int drop_capabilities(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct sets[2] = { 0 };
+
+	if (syscall(SYS_capset, &header, sets) < 0 || syscall(SYS_capget, &header, sets) < 0)
+		return -1;
+	for (int i = 0; i < 2; i++)
+		if (sets[i].effective || sets[i].permitted || sets[i].inheritable) {
+			errno = EPERM;
+			return -1;
+		}
+	return 0;
+}
+
+// What the kernel answers is not believed but read back.
 int sys_become(uint32_t uid, uint32_t gid)
 {
 	uid_t uids[3];
@@ -286,7 +303,7 @@ int sys_become(uint32_t uid, uint32_t gid)
 			errno = EPERM;
 			return -1;
 		}
-	return 0;
+	return drop_capabilities();
 }
 
 int sys_filter(const void *filter, size_t length)

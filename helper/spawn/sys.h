@@ -41,7 +41,7 @@ void sys_reap(void);
 int sys_join(int cgroup_procs);
 int sys_new_session(void);
 int sys_private_mounts(void);
-int sys_new_tmpfs(uint64_t attr, const char *size);
+int sys_new_tmpfs(unsigned attr, const char *size);
 int sys_make_node(int dir, const char *name, mode_t mode, unsigned major, unsigned minor);
 int sys_attach(int mount, int dir, const char *name);
 int sys_attach_root(int mount);
@@ -53,7 +53,7 @@ int sys_move_fd(int fd, int least); // a close-on-exec copy numbered `least` or 
 int sys_place_fd(int fd, int at, bool keep); // keep: survives exec
 int sys_open_null(int at);
 int sys_close_from(int first);
-int sys_become(uint32_t uid, uint32_t gid);
+int sys_become(uint32_t uid, uint32_t gid); // and lose every capability
 int sys_filter(const void *filter, size_t length);
 int sys_exec(const char *program, const char *name);
 _Noreturn void sys_report(int fd, const void *bytes, size_t size);
