@@ -1,0 +1,40 @@
+// From a message's text to its handlers, and the errors on the way.
+#ifndef POSTERN_POSTERND_RPC_H
+#define POSTERN_POSTERND_RPC_H
+
+#include "proto/rpc.h"
+#include "unpriv/posternd/mem.h"
+
+struct exchange;
+struct request;
+
+struct rpc_error {
+    int code;
+    const char *detail;
+    const char *raw_id;      // as written; NULL = null
+    size_t raw_id_len;
+    const char *kind, *hint, *holder; // of -32000, or NULL
+    int err;                 // errno value, or 0
+    enum rpc_right needed, held; // of -32003
+};
+
+// Appends a whole error answer, {"jsonrpc":"2.0","error":{…},"id":…}.
+void rpc_put_error(struct text *out, const struct rpc_error *e);
+
+// Handles one message. Changes the text, and needs it no longer when it returns. The exchange is
+// completed now or later; it may be gone when this returns.
+void rpc_receive(struct exchange *x, char *text, size_t len);
+
+// Takes a formed answer (NULL, 0 for a notification) into the exchange; completes it when it was the last.
+void rpc_answered(struct exchange *x, const char *json, size_t len);
+
+// Makes the method index. False, logged, if the rows are at odds with themselves.
+bool rpc_init(void);
+
+// True where a method is catalogued but off and [methods] enable doesn't name it.
+bool rpc_is_off(const struct rpc_method *m);
+
+// The method of this name, or NULL.
+const struct rpc_method *rpc_find(const char *name);
+
+#endif
