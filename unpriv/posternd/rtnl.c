@@ -1,0 +1,169 @@
+// Requests and dumps.  See rtnl.h.
+#include "unpriv/posternd/rtnl.h"
+
+#include <errno.h>
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define TRIES 8 // dumps that something changed under, one after the other
+
+static int sock = -1;
+static uint32_t next_seq;
+
+// A request being built.
+struct ask {
+	struct nlmsghdr h;
+	union {
+		struct ifinfomsg link;
+		struct ifaddrmsg addr;
+	};
+	char attrs[64];
+};
+
+// Elements being collected, of either kind.
+struct collect {
+	bool (*parse)(const struct nlmsghdr *h, void *element);
+	size_t size;
+	char *v;
+	size_t n, room;
+};
+
+bool rtnl_start(void)
+{
+	int on = 1;
+
+	sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+	return sock >= 0 && setsockopt(sock, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on)) == 0;
+}
+
+void rtnl_stop(void)
+{
+	if (sock >= 0)
+		close(sock);
+	sock = -1;
+}
+
+static void add_attr(struct ask *q, unsigned short type, const void *data, size_t len)
+{
+	struct rtattr *a = (struct rtattr *)((char *)q + NLMSG_ALIGN(q->h.nlmsg_len));
+
+	a->rta_type = type;
+	a->rta_len = (unsigned short)RTA_LENGTH(len);
+	memcpy(RTA_DATA(a), data, len);
+	q->h.nlmsg_len = (uint32_t)(NLMSG_ALIGN(q->h.nlmsg_len) + RTA_ALIGN(a->rta_len));
+}
+
+// Takes one message: 1 = go on, 0 = that was the last, negative errno.
+static int take(const struct nlmsghdr *h, bool dump, struct collect *c)
+{
+	if (h->nlmsg_type == NLMSG_ERROR || h->nlmsg_type == NLMSG_DONE) {
+		int err = 0;
+		if (h->nlmsg_len >= NLMSG_LENGTH(sizeof(err)))
+			memcpy(&err, NLMSG_DATA(h), sizeof(err));
+		return err < 0 ? err : 0;
+	}
+	if (c->n == c->room) {
+		c->room = c->room != 0 ? 2 * c->room : 32;
+		c->v = xrealloc(c->v, c->room * c->size);
+	}
+	if (c->parse(h, c->v + c->n * c->size))
+		c->n++;
+	return dump ? 1 : 0;
+}
+
+// Reads answers until the last one.  Returns 0, -EINTR where the dump is inconsistent, or another negative errno.
+static int answers(uint32_t seq, bool dump, struct collect *c)
+{
+	static union {
+		struct nlmsghdr align;
+		char bytes[65536];
+	} buf;
+	bool changed = false;
+	int more = 1;
+
+	while (more > 0) {
+		ssize_t n = recv(sock, buf.bytes, sizeof(buf.bytes), MSG_TRUNC);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0 || (size_t)n > sizeof(buf.bytes))
+			return n < 0 ? -errno : -EIO;
+		unsigned left = (unsigned)n;
+		for (const struct nlmsghdr *h = &buf.align; more > 0 && NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
+			if (h->nlmsg_seq != seq)
+				continue;
+			changed = changed || (h->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
+			more = take(h, dump, c);
+		}
+	}
+	return more < 0 ? more : changed ? -EINTR : 0;
+}
+
+static int ask(struct ask *q, struct collect *c)
+{
+	bool dump = (q->h.nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
+	int rc = -EINTR;
+
+	for (int i = 0; i < TRIES && rc == -EINTR; i++) {
+		c->n = 0;
+		q->h.nlmsg_seq = ++next_seq;
+		if (send(sock, q, q->h.nlmsg_len, 0) < 0)
+			return errno;
+		rc = answers(q->h.nlmsg_seq, dump, c);
+	}
+	return rc < 0 ? -rc : 0;
+}
+
+// Gives what was collected to the arena.
+static void *hand_over(struct collect *c, struct arena *a)
+{
+	void *v = arena_alloc(a, c->n * c->size + 1);
+
+	if (c->n > 0)
+		memcpy(v, c->v, c->n * c->size);
+	free(c->v);
+	return v;
+}
+
+static bool parse_link(const struct nlmsghdr *h, void *element)
+{
+	return rtnl_parse_link(h, element);
+}
+
+static bool parse_addr(const struct nlmsghdr *h, void *element)
+{
+	return rtnl_parse_addr(h, element);
+}
+
+int rtnl_read_links(const struct rtnl_filter *f, struct arena *a, struct rtnl_links *out)
+{
+	struct ask q = {.h = {.nlmsg_len = NLMSG_LENGTH(sizeof(q.link)), .nlmsg_type = RTM_GETLINK, .nlmsg_flags = NLM_F_REQUEST}};
+	struct collect c = {.parse = parse_link, .size = sizeof(struct rtnl_link)};
+	uint32_t master = (uint32_t)f->master;
+	int rc;
+
+	if (f->name != NULL)
+		add_attr(&q, IFLA_IFNAME, f->name, strnlen(f->name, 15) + 1);
+	else
+		q.h.nlmsg_flags |= NLM_F_DUMP;
+	if (f->name == NULL && f->master != 0)
+		add_attr(&q, IFLA_MASTER, &master, sizeof(master));
+	rc = ask(&q, &c);
+	*out = (struct rtnl_links){.n = c.n, .v = hand_over(&c, a)};
+	return rc;
+}
+
+int rtnl_read_addrs(const struct rtnl_filter *f, struct arena *a, struct rtnl_addrs *out)
+{
+	struct ask q = {.h = {.nlmsg_len = NLMSG_LENGTH(sizeof(q.addr)), .nlmsg_type = RTM_GETADDR, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP}};
+	struct collect c = {.parse = parse_addr, .size = sizeof(struct rtnl_addr)};
+	int rc;
+
+	q.addr.ifa_index = (uint32_t)f->index;
+	rc = ask(&q, &c);
+	*out = (struct rtnl_addrs){.n = c.n, .v = hand_over(&c, a)};
+	return rc;
+}

@@ -1,0 +1,70 @@
+// Links and addresses as the kernel shows them now, over a NETLINK_ROUTE socket of the daemon's own that needs no privilege.
+//
+// The socket is strict (NETLINK_GET_STRICT_CHK), so the kernel filters dumps itself; messages are parsed as they come and nothing is cached.
+// A dump that something changed under (NLM_F_DUMP_INTR) is made again.  The kernel answers a request within the call, so nothing waits here.
+#ifndef POSTERN_POSTERND_RTNL_H
+#define POSTERN_POSTERND_RTNL_H
+
+#include <linux/if_link.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "unpriv/posternd/mem.h"
+
+struct nlmsghdr;
+
+struct rtnl_link {
+	int index, master; // master 0: none
+	char name[16];
+	char kind[16];       // of rtnl_link_ops: "bridge", "tun" …; empty for hardware and loopback
+	char slave_kind[16]; // of its master: "bridge" where it is a bridge's port
+	char alias[256];     // IFALIAS
+	uint16_t type;       // ARPHRD_…
+	uint8_t mac[6];
+	bool has_mac;
+	uint32_t mtu, flags; // IFF_…
+	uint8_t operstate;   // IF_OPER_…
+	bool carrier;
+	bool stp, vlan_filtering; // of a bridge
+	uint8_t port_state;       // BR_STATE_… of a bridge's port
+	struct rtnl_link_stats64 stats;
+};
+
+struct rtnl_addr {
+	int index;
+	uint8_t family, prefix, scope; // AF_…, length, RT_SCOPE_…
+	uint32_t flags;                // IFA_F_…
+	uint8_t addr[16];              // network byte order
+};
+
+// What to ask for; zero: everything.
+struct rtnl_filter {
+	const char *name; // one link
+	int index;        // addresses of one link
+	int master;       // links that belong to this one
+};
+
+struct rtnl_links {
+	struct rtnl_link *v;
+	size_t n;
+};
+
+struct rtnl_addrs {
+	struct rtnl_addr *v;
+	size_t n;
+};
+
+// Opens the socket for the process's life.  False with errno.
+bool rtnl_start(void);
+void rtnl_stop(void);
+
+// Read into the arena; in the kernel's order.  Return 0 or an errno (ENODEV: no link of that name).
+int rtnl_read_links(const struct rtnl_filter *f, struct arena *a, struct rtnl_links *out);
+int rtnl_read_addrs(const struct rtnl_filter *f, struct arena *a, struct rtnl_addrs *out);
+
+// One message of the kernel; false where it isn't one or is cut short.
+bool rtnl_parse_link(const struct nlmsghdr *h, struct rtnl_link *l);
+bool rtnl_parse_addr(const struct nlmsghdr *h, struct rtnl_addr *a);
+
+#endif

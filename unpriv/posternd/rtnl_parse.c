@@ -1,0 +1,151 @@
+// Kernel messages to structs.  Attributes that are shorter than their type are passed over, so a newer or older kernel's message is read as far
+// as it goes.
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "unpriv/posternd/rtnl.h"
+
+static uint32_t get_u32(const struct rtattr *a)
+{
+	uint32_t v = 0;
+
+	memcpy(&v, RTA_DATA(a), RTA_PAYLOAD(a) < sizeof(v) ? RTA_PAYLOAD(a) : sizeof(v));
+	return v;
+}
+
+static uint8_t get_u8(const struct rtattr *a)
+{
+	return RTA_PAYLOAD(a) >= 1 ? *(const uint8_t *)RTA_DATA(a) : 0;
+}
+
+static void get_text(const struct rtattr *a, char *out, size_t size)
+{
+	size_t n = strnlen(RTA_DATA(a), RTA_PAYLOAD(a));
+
+	n = n < size ? n : size - 1;
+	memcpy(out, RTA_DATA(a), n);
+	out[n] = '\0';
+}
+
+typedef void attr_fn(const struct rtattr *a, void *out);
+
+static void each_attr(const struct rtattr *a, size_t len, attr_fn *fn, void *out)
+{
+	unsigned left = (unsigned)len;
+
+	for (; RTA_OK(a, left); a = RTA_NEXT(a, left))
+		fn(a, out);
+}
+
+static void nested(const struct rtattr *a, attr_fn *fn, void *out)
+{
+	each_attr(RTA_DATA(a), RTA_PAYLOAD(a), fn, out);
+}
+
+static void bridge_attr(const struct rtattr *a, void *out)
+{
+	struct rtnl_link *l = out;
+
+	if (a->rta_type == IFLA_BR_STP_STATE)
+		l->stp = get_u32(a) != 0;
+	else if (a->rta_type == IFLA_BR_VLAN_FILTERING)
+		l->vlan_filtering = get_u8(a) != 0;
+}
+
+static void port_attr(const struct rtattr *a, void *out)
+{
+	struct rtnl_link *l = out;
+
+	if (a->rta_type == IFLA_BRPORT_STATE)
+		l->port_state = get_u8(a);
+}
+
+// The kinds come before the data that they explain (net/core/rtnetlink.c, rtnl_link_fill).
+static void info_attr(const struct rtattr *a, void *out)
+{
+	struct rtnl_link *l = out;
+
+	switch (a->rta_type & NLA_TYPE_MASK) {
+	case IFLA_INFO_KIND: get_text(a, l->kind, sizeof(l->kind)); break;
+	case IFLA_INFO_SLAVE_KIND: get_text(a, l->slave_kind, sizeof(l->slave_kind)); break;
+	case IFLA_INFO_DATA:
+		if (strcmp(l->kind, "bridge") == 0)
+			nested(a, bridge_attr, l);
+		break;
+	case IFLA_INFO_SLAVE_DATA:
+		if (strcmp(l->slave_kind, "bridge") == 0)
+			nested(a, port_attr, l);
+		break;
+	}
+}
+
+static void link_attr(const struct rtattr *a, void *out)
+{
+	struct rtnl_link *l = out;
+	size_t n = RTA_PAYLOAD(a);
+
+	switch (a->rta_type & NLA_TYPE_MASK) {
+	case IFLA_IFNAME: get_text(a, l->name, sizeof(l->name)); break;
+	case IFLA_IFALIAS: get_text(a, l->alias, sizeof(l->alias)); break;
+	case IFLA_MTU: l->mtu = get_u32(a); break;
+	case IFLA_MASTER: l->master = (int)get_u32(a); break;
+	case IFLA_OPERSTATE: l->operstate = get_u8(a); break;
+	case IFLA_CARRIER: l->carrier = get_u8(a) != 0; break;
+	case IFLA_LINKINFO: nested(a, info_attr, l); break;
+	case IFLA_STATS64: memcpy(&l->stats, RTA_DATA(a), n < sizeof(l->stats) ? n : sizeof(l->stats)); break;
+	case IFLA_ADDRESS:
+		l->has_mac = n == sizeof(l->mac);
+		if (l->has_mac)
+			memcpy(l->mac, RTA_DATA(a), sizeof(l->mac));
+		break;
+	}
+}
+
+bool rtnl_parse_link(const struct nlmsghdr *h, struct rtnl_link *l)
+{
+	const struct ifinfomsg *i = NLMSG_DATA(h);
+
+	memset(l, 0, sizeof(*l));
+	if (h->nlmsg_type != RTM_NEWLINK || h->nlmsg_len < NLMSG_LENGTH(sizeof(*i)))
+		return false;
+	l->index = i->ifi_index;
+	l->type = i->ifi_type;
+	l->flags = i->ifi_flags;
+	each_attr(IFLA_RTA(i), h->nlmsg_len - NLMSG_SPACE(sizeof(*i)), link_attr, l);
+	return l->index > 0 && l->name[0] != '\0';
+}
+
+// The peer's address is IFA_ADDRESS where there is one; IFA_LOCAL, which IPv6 leaves out otherwise, is ours.
+static void addr_attr(const struct rtattr *a, void *out)
+{
+	struct rtnl_addr *r = out;
+	size_t want = r->family == AF_INET ? 4 : 16;
+	static const uint8_t none[16];
+
+	if (a->rta_type == IFA_FLAGS)
+		r->flags = get_u32(a);
+	if (RTA_PAYLOAD(a) != want)
+		return;
+	if (a->rta_type == IFA_LOCAL || (a->rta_type == IFA_ADDRESS && memcmp(r->addr, none, want) == 0))
+		memcpy(r->addr, RTA_DATA(a), want);
+}
+
+bool rtnl_parse_addr(const struct nlmsghdr *h, struct rtnl_addr *r)
+{
+	const struct ifaddrmsg *i = NLMSG_DATA(h);
+
+	memset(r, 0, sizeof(*r));
+	if (h->nlmsg_type != RTM_NEWADDR || h->nlmsg_len < NLMSG_LENGTH(sizeof(*i)))
+		return false;
+	if (i->ifa_family != AF_INET && i->ifa_family != AF_INET6)
+		return false;
+	r->index = (int)i->ifa_index;
+	r->family = i->ifa_family;
+	r->prefix = i->ifa_prefixlen;
+	r->scope = i->ifa_scope;
+	r->flags = i->ifa_flags;
+	each_attr(IFA_RTA(i), h->nlmsg_len - NLMSG_SPACE(sizeof(*i)), addr_attr, r);
+	return true;
+}
