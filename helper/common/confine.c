@@ -6,6 +6,7 @@
 
 #include <cap-ng.h>
 #include <errno.h>
+#include <grp.h>
 #include <linux/capability.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
@@ -74,20 +75,21 @@ static bool limits_set(const struct confine *c)
 	return true;
 }
 
-// SETPCAP stays one step longer than the rest: locking the securebits takes it.
+// Bounding set and securebits first, while SETPCAP is there. From then on a change of uid leaves the capabilities alone, and they are cut to what is asked
+// for at the end. Not capng_change_id(): it takes SETPCAP away before the securebits can be locked, and it needs KEEP_CAPS, which is locked off.
 static bool ids_set(const struct confine *c)
 {
 	capng_clear(CAPNG_SELECT_ALL);
-	for (unsigned i = 0; i <= CAP_LAST_CAP; i++)
-		if ((c->caps >> i & 1) != 0 && capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, i) != 0)
-			return false;
-	if (capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_SETPCAP) != 0)
-		return false;
-	if (capng_change_id((int)c->uid, (int)c->gid, CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING | CAPNG_CLEAR_AMBIENT) != 0)
+	if (capng_apply(CAPNG_SELECT_BOUNDS) != 0 || capng_apply(CAPNG_SELECT_AMBIENT) != 0)
 		return false;
 	if (prctl(PR_SET_SECUREBITS, (unsigned long)SECURE_ALL) != 0)
 		return false;
-	return capng_update(CAPNG_DROP, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_SETPCAP) == 0 && capng_apply(CAPNG_SELECT_CAPS) == 0;
+	if (setgroups(0, NULL) != 0 || setresgid(c->gid, c->gid, c->gid) != 0 || setresuid(c->uid, c->uid, c->uid) != 0)
+		return false;
+	for (unsigned i = 0; i <= CAP_LAST_CAP; i++)
+		if ((c->caps >> i & 1) != 0 && capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, i) != 0)
+			return false;
+	return capng_apply(CAPNG_SELECT_CAPS) == 0;
 }
 
 // Kernels before 6.3 have no MDWE; there the filters alone forbid executable mappings.
