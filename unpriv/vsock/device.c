@@ -81,17 +81,21 @@ static int set_mem_table(struct device *d)
 	memcpy(&head, d->msg.payload, sizeof(head));
 	if (head.count > MEM_REGIONS_MAX || d->msg.header.size != sizeof(head) + head.count * sizeof(w) || d->msg.fds != head.count)
 		return fail(d, "SET_MEM_TABLE: regions, size and descriptors don't match");
-	for (int q = 0; q < QUEUES; q++)
+	bool mapped[QUEUES];
+	for (int q = 0; q < QUEUES; q++) {
+		mapped[q] = d->ring[q].desc != NULL;
 		ring_publish(&d->ring[q]);
+		ring_unmap(&d->ring[q]);
+	}
 	memtable_clear(&d->mem);
 	for (unsigned i = 0; i < head.count; i++) {
 		memcpy(&w, d->msg.payload + sizeof(head) + i * sizeof(w), sizeof(w));
 		if (memtable_add(&d->mem, &w, d->msg.fd[i]) < 0)
 			return fail(d, "SET_MEM_TABLE: a region that can't be mapped");
 	}
-	// Memory hotplug sends a new table to running rings; before that a stopped ring stays unmapped.
+	// Memory hotplug sends a new table to running rings; at a driver's start they have no addresses yet.
 	for (int q = 0; q < QUEUES; q++)
-		if (d->ring[q].desc != NULL && !ring_map(&d->ring[q], &d->mem))
+		if (mapped[q] && !ring_map(&d->ring[q], &d->mem))
 			return fail(d, "SET_MEM_TABLE: a running ring lost its memory");
 	return 0;
 }
