@@ -18,9 +18,19 @@ $(patsubst tests/%.c,$(BUILD)/tests/%,$(1)): $(1) $(call link_of,$(1)) tests/lib
 endef
 $(foreach t,$(UNIT_SRCS) $(PROBE_SRCS),$(eval $(call unit_rule,$(t))))
 
-.PHONY: unit probes
+# Programs that end-to-end tests start: they name what they link, as unit tests do.
+PROGRAM_SRCS := $(sort $(wildcard tests/guest/*.c))
+PROGRAMS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(PROGRAM_SRCS))
+$(foreach t,$(PROGRAM_SRCS),$(eval $(call unit_rule,$(t))))
+
+.PHONY: unit probes programs guest
 unit: $(UNIT_BINS)
 probes: $(PROBES)
+programs: $(PROGRAMS)
+
+# The guest that tests boot: $(BUILD)/guest/default/{kernel,initrd,root.ext4}.
+guest: $(BUILD)/bin/postern-init
+	BUILD=$(BUILD) tests/guest/bundle
 
 # Fuzz targets: clang's libFuzzer with both sanitizers, over objects built the same way.
 FUZZ_SRCS := $(wildcard tests/fuzz/*_fuzz.c)
@@ -51,7 +61,7 @@ LINT := tests/layers tests/conformity tests/cppcheck tests/clang-tidy tests/buil
 SAN_BINS := $(patsubst $(BUILD)/%,$(BUILD)/san/%,$(UNIT_BINS))
 
 check: deps
-	+$(MAKE) --no-print-directory -j2 all unit probes fuzz-bins guest
-	+$(MAKE) --no-print-directory -j2 SAN=1 BUILD=$(BUILD)/san unit
+	+$(MAKE) --no-print-directory -j2 all unit probes programs fuzz-bins guest
+	+$(MAKE) --no-print-directory -j2 SAN=1 BUILD=$(BUILD)/san unit programs
 	BUILD=$(BUILD) tests/run -o $(BUILD)/test-output $(UNIT_BINS) $(PROBES) TAG=sanitizers $(SAN_BINS) TAG= $(E2E) \
 		--parallel $(LINT) FUZZ_SECONDS=30 $(addprefix tests/fuzz/run:,$(notdir $(FUZZ_BINS)))
