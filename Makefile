@@ -107,7 +107,7 @@ $(GEN)/rows_sha256.h: proto/helper.def proto/wire_kinds.def
 FILTER_DEFS := $(wildcard helper/filters/*.def unpriv/filters/*.def)
 FILTERS := $(foreach d,$(FILTER_DEFS),$(GEN)/filter_$(basename $(notdir $(d))).h)
 vpath %.def helper/filters unpriv/filters
-$(GEN)/filter_%.h: %.def helper/filters/mkfilter.c helper/filters/rule.h $(wildcard helper/filters/*.inc proto/helper.def)
+$(GEN)/filter_%.h: %.def helper/filters/mkfilter.c $(wildcard helper/filters/*.inc helper/filters/*.h proto/helper.def)
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -D_GNU_SOURCE -I. -I$(GEN) -Wall -Wextra -Werror -O1 -DFILTER_NAME='"$*"' -DFILTER_DEF='"$<"' helper/filters/mkfilter.c -o $(GEN)/mkfilter-$* -lseccomp
 	$(GEN)/mkfilter-$* >$@
