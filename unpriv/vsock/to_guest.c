@@ -132,7 +132,7 @@ size_t mux_to_guest(struct mux *m, const struct chain *to)
 	while ((c = TAILQ_FIRST(&m->ready)) != NULL) {
 		size_t n = produce(m, c, to);
 		mux_unready(m, c);
-		if (c->pending != 0 || (wants_bytes(c) && conn_credit(c) > 0))
+		if (c->pending != 0 || (wants_bytes(c) && (conn_credit(c) > 0 || !c->begged)))
 			mux_say(m, c, 0); // to the end of the list: the others first
 		if (n > 0)
 			return n;
