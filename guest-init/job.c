@@ -45,6 +45,19 @@ static int set_limit(const struct job *g, const char *file, uint64_t n)
 	return write_control(g, file, value);
 }
 
+// Makes a cgroup; false where the directory turns out to be no cgroup, or can't be made.
+static bool make_cgroup(const char *dir)
+{
+	char procs[192];
+
+	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
+		return false;
+	if (text_join(procs, sizeof(procs), dir, "/cgroup.procs", NULL) && access(procs, F_OK) == 0)
+		return true;
+	(void)rmdir(dir);
+	return false;
+}
+
 int job_make(struct job *g, const char *tag, uint32_t memory_mib, uint32_t pids)
 {
 	struct text t = text_over(g->dir, sizeof(g->dir));
@@ -57,7 +70,7 @@ int job_make(struct job *g, const char *tag, uint32_t memory_mib, uint32_t pids)
 		text_add(&t, ".");
 		text_add(&t, tag);
 	}
-	g->in_cgroup = mkdir(g->dir, 0755) == 0 || errno == EEXIST;
+	g->in_cgroup = make_cgroup(g->dir);
 	if (memory_mib == 0 && pids == 0)
 		return 0;
 	if (!g->in_cgroup)

@@ -89,7 +89,8 @@ void mount_rest(void)
 	for (size_t i = 0; i < COUNT(rest); i++)
 		mount_row(&rest[i]);
 	for (size_t i = 0; i < COUNT(links); i++)
-		(void)symlink(links[i][0], links[i][1]);  // there already, or /dev isn't ours
+		if (symlink(links[i][0], links[i][1]) < 0 && errno != EEXIST)
+			say("link", links[i][1], errno);
 	enable_controllers(CGROUP_ROOT "/cgroup.subtree_control");
 	if (mkdir(CGROUP_EXEC, 0755) < 0 && errno != EEXIST)
 		say("mkdir", CGROUP_EXEC, errno);

@@ -149,7 +149,8 @@ static void check_child(struct relay *r)
 {
 	struct signalfd_siginfo info;
 
-	(void)read(r->sigfd, &info, sizeof(info));
+	if (read(r->sigfd, &info, sizeof(info)) < 0)
+		return;
 	if (r->ended != 0 || waitpid(r->pid, &r->status, WNOHANG) != r->pid)
 		return;
 	r->ended = now_ms();
@@ -292,4 +293,5 @@ void relay_report(struct relay *r)
 	while (conn_await(r->conn, &m, until))
 		if (m.id == MSG_ack)
 			break;
+	conn_end(r->conn);  // before the wait for what the command has left running
 }

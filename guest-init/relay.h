@@ -33,7 +33,7 @@ struct relay {
 // is then reaped, or, when the host is gone and it isn't detached, TERM is on its way to its group.
 void relay_run(struct relay *r);
 
-// Tells the host the exit and waits for its ack.
+// Tells the host the exit, waits for its ack, and closes.
 void relay_report(struct relay *r);
 
 #endif

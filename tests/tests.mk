@@ -23,6 +23,17 @@ PROGRAM_SRCS := $(sort $(wildcard tests/guest/*.c))
 PROGRAMS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(PROGRAM_SRCS))
 $(foreach t,$(PROGRAM_SRCS),$(eval $(call unit_rule,$(t))))
 
+# All filters with their tables of rules, for the test that judges them.
+$(GEN)/filters_list.h: $(FILTER_DEFS) tests/tests.mk
+	@mkdir -p $(@D)
+	printf 'FILTER(%s)\n' $(basename $(notdir $(FILTER_DEFS))) >$@
+	echo '#undef FILTER' >>$@
+$(GEN)/filters_all.h: $(FILTERS) tests/tests.mk
+	@mkdir -p $(@D)
+	{ echo '#include "helper/filters/rule.h"'; for d in $(FILTER_DEFS); do n=$$(basename $$d .def); \
+		printf '#include "filter_%s.h"\nstatic const struct filter_rule rules_%s[] = {\n#include "%s"\n};\n' $$n $$n $$d; done; } >$@
+$(PROBES): | $(GEN)/filters_list.h $(GEN)/filters_all.h
+
 .PHONY: unit probes programs guest
 unit: $(UNIT_BINS)
 probes: $(PROBES)
