@@ -24,7 +24,7 @@ VERSION := 0.1.0
 WARN  := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wswitch-enum -Wvla -Werror
 HARD  := -fPIE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fcf-protection=full -ftrivial-auto-var-init=zero
 SANF  := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-BASE  := -std=gnu11 -O2 -g -I. -I$(BUILD)/gen -D_GNU_SOURCE -DPOSTERN_VERSION='"$(VERSION)"' -ffile-prefix-map=$(CURDIR)=. -MMD -MP
+BASE  := -std=gnu11 -O2 -g -I. -I$(BUILD)/gen -isystem /usr/include/libnl3 -D_GNU_SOURCE -DPOSTERN_VERSION='"$(VERSION)"' -ffile-prefix-map=$(CURDIR)=. -MMD -MP
 HARDLD := -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,-z,nodlopen
 # clang 14 wants this switch before it takes -ftrivial-auto-var-init=zero.
 ifneq ($(findstring clang,$(CC)),)

@@ -93,9 +93,7 @@ bool recheck(const struct wire_field *fields, size_t n, const void *in)
 		const struct wire_field *f = &fields[i];
 		const uint8_t *has = base + f->has;
 
-		if (!flag_ok(has) || (*has == 0 && f->need == REQ))
-			return false;
-		if (*has == 1 && !value_ok(f, base + f->off))
+		if (!flag_ok(has) || ((*has == 1 || f->need == REQ) && !value_ok(f, base + f->off)))
 			return false;
 	}
 	return true;

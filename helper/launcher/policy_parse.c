@@ -220,12 +220,12 @@ static const char *read_limit(struct policy *p, const struct line *l)
 	const struct {
 		const char *name;
 		uint32_t *value;
-		uint32_t max;
+		uint32_t min, max;
 	} limits[] = {
-		{"taps", &p->limits.taps, 65536},
-		{"rules", &p->limits.rules, 20000},
-		{"jails", &p->limits.jails, 65536},
-		{"requests-per-second", &p->limits.requests_per_second, 1000000},
+		{"taps", &p->limits.taps, 0, 65536},
+		{"rules", &p->limits.rules, 0, 20000},
+		{"jails", &p->limits.jails, 0, 65536},
+		{"requests-per-second", &p->limits.requests_per_second, 1, 1000000},
 	};
 	const size_t n = sizeof(limits) / sizeof(limits[0]);
 
@@ -236,8 +236,8 @@ static const char *read_limit(struct policy *p, const struct line *l)
 			k++;
 		if (k == n || i + 1 == l->n)
 			return "pairs of a limit's name and a number are wanted";
-		if (!number(l->word[i + 1], 0, limits[k].max, limits[k].value))
-			return "this limit's number is too large, or none";
+		if (!number(l->word[i + 1], limits[k].min, limits[k].max, limits[k].value))
+			return "this limit's number is out of its range, or none";
 	}
 	return NULL;
 }

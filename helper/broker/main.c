@@ -1,0 +1,193 @@
+// postern-broker: stands between the daemon and the cells, with no right at all.
+//
+// The only part of the helper that parses the daemon's bytes.  A packet is decoded and checked by the rows (packet.c), then by the policy
+// (rules.c), and goes to its cell as a fixed struct; the cell checks both again.  Who owns what isn't remembered here: the cell reads the
+// kernel's own mark in the same request, so a broker that was taken over gains nothing by lying about it.
+//
+// Back-pressure: while the table of requests in flight is full, or the policy's rate is used up, the daemon's socket isn't read.  A daemon
+// that doesn't read its answers is cut off instead: nothing here ever blocks.  No heap: everything is static.
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "filter_broker.h"
+#include "helper/broker/flight.h"
+#include "helper/broker/packet.h"
+#include "helper/common/confine.h"
+#include "helper/common/rules.h"
+
+#define NAME "postern-broker"
+
+static struct policy policy;
+static struct flights flights;
+static struct rate rate;
+static bool greeted;
+
+static uint64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void answer(uint32_t id, enum op_id op, const struct cell_rep *rep, const int *fds)
+{
+	static uint8_t buf[HELPER_MAX_PACKET];
+	size_t n = packet_answer(buf, sizeof(buf), id, op, rep);
+
+	if (n == 0)
+		_exit(HELPER_EXIT_DIED);
+	if (fdpass_send(CELL_FD_PEER, buf, n, fds, rep->nfds, MSG_DONTWAIT) != 0)
+		_exit(errno == EPIPE || errno == ECONNRESET ? HELPER_EXIT_PEER : HELPER_EXIT_MALFORMED);
+}
+
+static void deny(uint32_t id, enum op_id op, const char *rule)
+{
+	static struct cell_rep rep;
+
+	memset(&rep, 0, sizeof(rep));
+	rep.status = OPS_DENIED;
+	memcpy(rep.rule, rule, strnlen(rule, sizeof(rep.rule) - 1));
+	answer(id, op, &rep, NULL);
+}
+
+static void hello(const void *buf, size_t n, unsigned nfds)
+{
+	enum packet_hello said = packet_hello_read(buf, n);
+
+	if (said == HELLO_MALFORMED || nfds != 0)
+		_exit(HELPER_EXIT_MALFORMED);
+	if (said == HELLO_OTHER_ROWS)
+		_exit(HELPER_EXIT_REFUSED);  // without a line: our own hello has told the daemon the same
+	greeted = true;
+}
+
+static void request(const void *buf, size_t n, const int *fds, unsigned nfds)
+{
+	static struct cell_req q;
+	struct flight *f;
+	const char *rule;
+	uint32_t id;
+	enum op_id op;
+
+	if (!packet_request(buf, n, &id, &op, &q.args) || !rules_fds(&op_rows[op], fds, nfds))
+		_exit(HELPER_EXIT_MALFORMED);
+	f = flight_add(&flights, id, op);
+	if (f == NULL)
+		_exit(HELPER_EXIT_MALFORMED);
+	rule = rules_refuse(&policy, op, &q.args);
+	if (rule != NULL) {
+		flight_drop(&flights, f);
+		deny(id, op, rule);
+		return;
+	}
+	q.id = f->cell_id;
+	q.op = op;
+	q.nfds = nfds;
+	if (fdpass_send(CELL_FD_CELLS + (int)op_rows[op].cell, &q, sizeof(q), fds, nfds, MSG_DONTWAIT) != 0)
+		_exit(HELPER_EXIT_DIED);
+}
+
+static void from_daemon(void)
+{
+	static uint8_t buf[HELPER_MAX_PACKET];
+	int fds[FDPASS_MAX];
+	unsigned nfds;
+	ssize_t n = fdpass_recv(CELL_FD_PEER, buf, sizeof(buf), fds, &nfds, MSG_DONTWAIT);
+
+	if (n < 0 && errno == EAGAIN)
+		return;
+	if (n == 0 || (n < 0 && errno == ECONNRESET))
+		_exit(HELPER_EXIT_PEER);
+	if (n < 0)
+		_exit(HELPER_EXIT_MALFORMED);
+	rate_take(&rate, now());
+	if (greeted)
+		request(buf, (size_t)n, fds, nfds);
+	else
+		hello(buf, (size_t)n, nfds);
+	fdpass_close(fds, nfds);
+}
+
+static void from_cell(unsigned cell)
+{
+	static struct cell_rep rep;
+	int fds[FDPASS_MAX];
+	unsigned nfds;
+	ssize_t n = fdpass_recv(CELL_FD_CELLS + (int)cell, &rep, sizeof(rep), fds, &nfds, MSG_DONTWAIT);
+	struct flight *f;
+
+	if (n < 0 && errno == EAGAIN)
+		return;
+	f = n > 0 ? flight_find(&flights, rep.id) : NULL;
+	if (f == NULL || op_rows[f->op].cell != cell || !packet_rep_ok(&rep, (size_t)n, f->op, nfds))
+		_exit(HELPER_EXIT_DIED);
+	answer(f->id, f->op, &rep, fds);
+	flight_drop(&flights, f);
+	fdpass_close(fds, nfds);
+}
+
+static _Noreturn void loop(void)
+{
+	for (;;) {
+		struct pollfd p[2 + CELL_COUNT] = {{.fd = CELL_FD_PEER}, {.fd = CELL_FD_LIFE, .events = POLLIN}};
+		bool room = flight_room(&flights);
+		int wait = room ? rate_wait(&rate, now()) : 0;
+
+		if (room && wait == 0)
+			p[0].events = POLLIN;
+		for (unsigned i = 0; i < CELL_COUNT; i++)
+			p[2 + i] = (struct pollfd){.fd = CELL_FD_CELLS + (int)i, .events = POLLIN};
+		if (poll(p, 2 + CELL_COUNT, wait > 0 ? wait : -1) < 0 && errno != EINTR)
+			_exit(HELPER_EXIT_DIED);
+		if (p[1].revents != 0)
+			_exit(HELPER_EXIT_DIED);
+		for (unsigned i = 0; i < CELL_COUNT; i++)
+			if (p[2 + i].revents != 0)
+				from_cell(i);
+		if ((p[0].revents & POLLIN) != 0)
+			from_daemon();
+		else if (p[0].revents != 0)
+			_exit(HELPER_EXIT_PEER);
+	}
+}
+
+static void drop_rights(void)
+{
+	static const struct confine_limit limits[] = {{RLIMIT_NOFILE, 64}, {RLIMIT_NPROC, 0}, {RLIMIT_FSIZE, 0}};
+	const struct confine c = {
+		.name = NAME,
+		.uid = policy.ids.broker_uid,
+		.gid = policy.ids.broker_uid,
+		.mdwe = true,
+		.landlock = CONFINE_FS_DENY,
+		.limits = limits,
+		.nlimits = sizeof(limits) / sizeof(limits[0]),
+		.filter = filter_broker,
+		.filter_len = filter_broker_len,
+		.parent = policy.launcher,
+	};
+	const char *failed = confine(&c);
+
+	if (failed != NULL)
+		confine_refuse(NAME, failed, errno);
+}
+
+int main(void)
+{
+	uint8_t buf[128];
+	size_t n;
+
+	process_start(&policy, NAME);
+	rate.per_second = policy.limits.requests_per_second;
+	drop_rights();
+	n = packet_hello_write(buf, sizeof(buf));
+	if (n == 0 || fdpass_send(CELL_FD_PEER, buf, n, NULL, 0, MSG_DONTWAIT) != 0)
+		_exit(HELPER_EXIT_PEER);
+	loop();
+}

@@ -1,0 +1,241 @@
+// link_add, link_set, links_del.
+//
+// A new link gets its mark in a second message, because the kernel ignores an alias in the one that creates; when that fails the link goes again.
+#include "helper/net/link.h"
+
+#include <errno.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <net/if.h>
+#include <netlink/attr.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum op_status link_ours(struct cell *c, const char *name, struct rtnl_link_info *out)
+{
+	int err = rtnl_find(name, out);
+
+	if (err != 0)
+		return cell_fail_errno(c, "link", -err);
+	return rtnl_marked(out) ? OPS_OK : cell_fail(c, OPS_DENIED, "a link without our mark", 0);
+}
+
+enum op_status link_bridge(struct cell *c, const char *name, uint32_t *index)
+{
+	struct rtnl_link_info bridge;
+	int err = rtnl_find(name, &bridge);
+
+	if (err != 0)
+		return cell_fail_errno(c, "bridge", -err);
+	*index = bridge.index;
+	return strcmp(bridge.kind, "bridge") == 0 ? OPS_OK : cell_fail(c, OPS_INVALID, "not a bridge", 0);
+}
+
+int link_delete(uint32_t index)
+{
+	return rtnl_do(rtnl_link_msg(RTM_DELLINK, 0, index), 0);
+}
+
+static int put_bridge(struct nl_msg *m, const struct op_link_add_args *a)
+{
+	struct nlattr *info = nla_nest_start(m, IFLA_LINKINFO), *data;
+	int broken = info == NULL || nla_put_string(m, IFLA_INFO_KIND, "bridge") != 0;
+
+	data = nla_nest_start(m, IFLA_INFO_DATA);
+	broken |= data == NULL || nla_put_u32(m, IFLA_BR_STP_STATE, a->has_stp && a->stp ? 1 : 0) != 0;
+	if (a->has_vlan_filtering)
+		broken |= nla_put_u8(m, IFLA_BR_VLAN_FILTERING, a->vlan_filtering ? 1 : 0);
+	if (broken == 0)
+		broken = nla_nest_end(m, data) | nla_nest_end(m, info);
+	return broken;
+}
+
+static int put_veth(struct nl_msg *m, const struct op_link_add_args *a)
+{
+	const struct ifinfomsg peer = {.ifi_family = AF_UNSPEC};
+	struct nlattr *info = nla_nest_start(m, IFLA_LINKINFO), *data, *other;
+	int broken = info == NULL || nla_put_string(m, IFLA_INFO_KIND, "veth") != 0;
+
+	data = nla_nest_start(m, IFLA_INFO_DATA);
+	other = nla_nest_start(m, VETH_INFO_PEER);
+	broken |= data == NULL || other == NULL || nlmsg_append(m, (void *)(uintptr_t)&peer, sizeof(peer), NLMSG_ALIGNTO) != 0 ||
+		nla_put_string(m, IFLA_IFNAME, a->peer) != 0;
+	if (a->has_mtu)
+		broken |= nla_put_u32(m, IFLA_MTU, a->mtu);
+	if (broken == 0)
+		broken = nla_nest_end(m, other) | nla_nest_end(m, data) | nla_nest_end(m, info);
+	return broken;
+}
+
+static int create(const struct op_link_add_args *a)
+{
+	struct nl_msg *m = rtnl_link_msg(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0);
+	int broken;
+
+	if (m == NULL)
+		return -ENOMEM;
+	broken = nla_put_string(m, IFLA_IFNAME, a->name);
+	if (a->has_mac)
+		broken |= nla_put(m, IFLA_ADDRESS, sizeof(a->mac), a->mac);
+	if (a->has_mtu)
+		broken |= nla_put_u32(m, IFLA_MTU, a->mtu);
+	broken |= a->kind == LINK_BRIDGE ? put_bridge(m, a) : put_veth(m, a);
+	return rtnl_do(m, broken);
+}
+
+// Marks a link just made.  *out is what it looked like before.
+static int mark(const char *name, const char *kind, struct rtnl_link_info *out)
+{
+	struct nl_msg *m;
+	int err = rtnl_find(name, out);
+
+	if (err != 0)
+		return err;
+	m = rtnl_link_msg(RTM_SETLINK, 0, out->index);
+	return rtnl_do(m, m == NULL ? 1 : rtnl_put_mark(m, kind, NULL));
+}
+
+enum op_status op_link_add(struct cell *c, const struct op_link_add_args *a, const int *fds, struct op_link_add_res *r, int *out_fds)
+{
+	struct rtnl_link_info link = {0}, peer;
+	int err;
+
+	(void)fds;
+	(void)out_fds;
+	if (a->has_peer != (a->kind == LINK_VETH) || (a->kind == LINK_VETH && (a->has_stp || a->has_vlan_filtering || strcmp(a->name, a->peer) == 0)))
+		return cell_fail(c, OPS_INVALID, "arguments of another kind", 0);
+	err = create(a);
+	if (err != 0)
+		return cell_fail_errno(c, "create", -err);
+	err = mark(a->name, a->kind == LINK_BRIDGE ? "bridge" : "veth", &link);
+	if (err == 0 && a->kind == LINK_VETH)
+		err = mark(a->peer, "veth", &peer);
+	if (err != 0) {
+		if (link.index != 0)
+			link_delete(link.index);
+		return cell_fail_errno(c, "mark", -err);
+	}
+	r->ifindex = link.index;
+	return OPS_OK;
+}
+
+static int put_changes(struct nl_msg *m, const struct op_link_set_args *a, uint32_t master)
+{
+	struct ifinfomsg *i = nlmsg_data(nlmsg_hdr(m));
+	int broken = 0;
+
+	if (a->has_up) {
+		i->ifi_change = IFF_UP;
+		i->ifi_flags = a->up ? IFF_UP : 0;
+	}
+	if (a->has_mtu)
+		broken |= nla_put_u32(m, IFLA_MTU, a->mtu);
+	if (a->has_mac)
+		broken |= nla_put(m, IFLA_ADDRESS, sizeof(a->mac), a->mac);
+	if (a->has_master || (a->has_no_master && a->no_master))
+		broken |= nla_put_u32(m, IFLA_MASTER, master);
+	return broken;
+}
+
+enum op_status op_link_set(struct cell *c, const struct op_link_set_args *a, const int *fds, struct op_link_set_res *r, int *out_fds)
+{
+	struct rtnl_link_info link;
+	struct nl_msg *m;
+	uint32_t master = 0;
+	enum op_status s;
+	int err;
+
+	(void)fds;
+	(void)r;
+	(void)out_fds;
+	if (a->has_master && a->has_no_master && a->no_master)
+		return cell_fail(c, OPS_INVALID, "master and no_master", 0);
+	s = link_ours(c, a->name, &link);
+	if (s == OPS_OK && a->has_master)
+		s = link_bridge(c, a->master, &master);
+	if (s != OPS_OK)
+		return s;
+	m = rtnl_link_msg(RTM_SETLINK, 0, link.index);
+	err = rtnl_do(m, m == NULL ? 1 : put_changes(m, a, master));
+	return err == 0 ? OPS_OK : cell_fail_errno(c, "link", -err);
+}
+
+static int set_group(uint32_t index, uint32_t group)
+{
+	struct nl_msg *m = rtnl_link_msg(RTM_SETLINK, 0, index);
+
+	return rtnl_do(m, m == NULL ? 1 : nla_put_u32(m, IFLA_GROUP, group));
+}
+
+struct group_search {
+	uint32_t group;
+	bool found;
+};
+
+static void look_for_group(struct nlmsghdr *h, void *arg)
+{
+	struct group_search *s = arg;
+	struct nlattr *a = nlmsg_find_attr(h, sizeof(struct ifinfomsg), IFLA_GROUP);
+
+	if (a != NULL && nla_len(a) == sizeof(uint32_t) && nla_get_u32(a) == s->group)
+		s->found = true;
+}
+
+// A group that no link is in: whatever is in it when it is deleted is what we put there.
+static int fresh_group(uint32_t *group)
+{
+	static uint32_t last = 0x70740000;
+	struct group_search s = {0, true};
+	int err = 0;
+
+	for (int tries = 0; err == 0 && s.found && tries < 8; tries++) {
+		s = (struct group_search){++last, false};
+		err = rtnl_dump(rtnl_link_msg(RTM_GETLINK, 0, 0), look_for_group, &s);
+	}
+	*group = last;
+	return err == 0 && s.found ? -EBUSY : err;
+}
+
+// One request for all: deleting a link waits for an RCU grace period, deleting a group waits for one.
+static int delete_all(const uint32_t *index, uint32_t n)
+{
+	struct nl_msg *m;
+	uint32_t group;
+	int err;
+
+	if (n == 1)
+		return link_delete(index[0]);
+	err = fresh_group(&group);
+	for (uint32_t i = 0; err == 0 && i < n; i++)
+		err = set_group(index[i], group);
+	if (err != 0)
+		return err;
+	m = rtnl_link_msg(RTM_DELLINK, 0, 0);
+	return rtnl_do(m, m == NULL ? 1 : nla_put_u32(m, IFLA_GROUP, group));
+}
+
+enum op_status op_links_del(struct cell *c, const struct op_links_del_args *a, const int *fds, struct op_links_del_res *r, int *out_fds)
+{
+	uint32_t index[WIRE_IFNAMES_MAX], n = 0;
+	struct rtnl_link_info link;
+	int err = 0;
+
+	(void)fds;
+	(void)out_fds;
+	for (uint32_t i = 0; i < a->names.n; i++) {
+		enum op_status s = link_ours(c, a->names.v[i], &link);
+
+		if (s == OPS_NOT_FOUND)
+			continue;
+		if (s != OPS_OK)
+			return s;
+		index[n++] = link.index;
+	}
+	if (n > 0)
+		err = delete_all(index, n);
+	if (err != 0)
+		return cell_fail_errno(c, "delete", -err);
+	r->removed = n;
+	return OPS_OK;
+}

@@ -1,0 +1,65 @@
+// postern-net: links, taps, addresses, the firewall table and a few sysctls, with NET_ADMIN and nothing else, under a uid of its own.
+//
+// Ownership is read from the kernel in the request that uses it: a link is ours when its alias begins with our mark, an address when its
+// IFA_PROTO is ours, a firewall rule when it stands in table inet postern.  What isn't ours is denied, not changed.
+#define CELL_IS_NET
+#include "helper/common/cell_table.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <sys/resource.h>
+
+#include "filter_net.h"
+#include "helper/common/confine.h"
+#include "helper/net/sys.h"
+
+#define NAME "postern-net"
+
+enum op_status op_ping(struct cell *c, const struct op_ping_args *a, const int *fds, struct op_ping_res *r, int *out_fds)
+{
+	(void)c;
+	(void)a;
+	(void)fds;
+	(void)r;
+	(void)out_fds;
+	return OPS_OK;
+}
+
+static void drop_rights(const struct cell *c, const struct confine_path *paths, size_t npaths)
+{
+	static const struct confine_limit limits[] = {{RLIMIT_NOFILE, 64}, {RLIMIT_NPROC, 0}, {RLIMIT_FSIZE, 0}, {RLIMIT_DATA, 256u << 20}};
+	const struct confine want = {
+		.name = NAME,
+		.uid = c->policy.ids.net_uid,
+		.gid = c->policy.ids.net_uid,
+		.caps = UINT64_C(1) << CAP_NET_ADMIN,
+		.mdwe = true,
+		.landlock = CONFINE_FS_DENY,
+		.paths = paths,
+		.npaths = npaths,
+		.limits = limits,
+		.nlimits = sizeof(limits) / sizeof(limits[0]),
+		.filter = filter_net,
+		.filter_len = filter_net_len,
+		.parent = c->policy.launcher,
+	};
+	const char *failed = confine(&want);
+
+	if (failed != NULL)
+		confine_refuse(NAME, failed, errno);
+}
+
+int main(void)
+{
+	static struct cell cell;
+	struct confine_path paths[SYS_PATHS_MAX];
+	size_t npaths;
+	const char *failed;
+
+	cell_start(&cell, NAME);
+	failed = sys_open(paths, &npaths);
+	if (failed != NULL)
+		confine_refuse(NAME, failed, errno);
+	drop_rights(&cell, paths, npaths);
+	cell_loop(&cell, cell_table);
+}

@@ -1,0 +1,183 @@
+// The net cell's system calls.  See sys.h.
+#include "helper/net/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <linux/landlock.h>
+#include <linux/netlink.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "helper/common/cell.h"
+#include "helper/net/fds.h"
+
+#define BATCH_BYTES (32 << 20)  // largest netlink datagram that we send: 20,000 firewall rules take about half of it
+
+// Landlock's right to use ioctl on devices, of kernels newer than the build's headers; others drop it.
+#define ACCESS_IOCTL_DEV (UINT64_C(1) << 15)
+#define ACCESS_RW ((uint64_t)(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE))
+
+static const struct {
+	int dir;
+	const char *name;
+} sysctls[SYSCTL_MAX + 1] = {
+	[SYSCTL_IP_FORWARD] = {NET_FD_IP4, "ip_forward"},
+	[SYSCTL_IP6_FORWARD] = {NET_FD_IP6, "forwarding"},
+};
+
+// Moves fd to its fixed number, which the filter names.
+static bool fix(int fd, int number)
+{
+	bool ok = fd >= 0 && dup3(fd, number, O_CLOEXEC) == number;
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+static bool netlink_open(int protocol, int number)
+{
+	const struct sockaddr_nl any = {.nl_family = AF_NETLINK};
+	const struct timeval patience = {.tv_sec = 5};
+	const int on = 1, big = BATCH_BYTES;
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+
+	return fd >= 0 && bind(fd, (const struct sockaddr *)&any, sizeof(any)) == 0 &&
+		setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on)) == 0 &&
+		setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on)) == 0 &&
+		(protocol != NETLINK_ROUTE || setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on)) == 0) &&
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &big, sizeof(big)) == 0 &&
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0 && fix(fd, number);
+}
+
+static bool directory_open(const char *path, int number)
+{
+	return fix(open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), number);
+}
+
+const char *sys_open(struct confine_path *paths, size_t *npaths)
+{
+	*npaths = 0;
+	if (!netlink_open(NETLINK_ROUTE, NET_FD_ROUTE))
+		return "rtnetlink";
+	if (!netlink_open(NETLINK_NETFILTER, NET_FD_NFT))
+		return "nfnetlink";
+	if (!directory_open("/proc/sys/net/ipv4", NET_FD_IP4))
+		return "/proc/sys/net/ipv4";
+	paths[(*npaths)++] = (struct confine_path){CELL_FD_EXTRA, ACCESS_RW | ACCESS_IOCTL_DEV};
+	paths[(*npaths)++] = (struct confine_path){NET_FD_IP4, ACCESS_RW};
+	// A kernel without IPv6 has no such directory; its sysctl then says so.
+	if (directory_open("/proc/sys/net/ipv6/conf/all", NET_FD_IP6))
+		paths[(*npaths)++] = (struct confine_path){NET_FD_IP6, ACCESS_RW};
+	return NULL;
+}
+
+int sys_send(enum sys_socket s, const void *buf, size_t len)
+{
+	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	struct iovec v = {.iov_base = (void *)(uintptr_t)buf, .iov_len = len};
+	struct msghdr m = {.msg_name = &kernel, .msg_namelen = sizeof(kernel), .msg_iov = &v, .msg_iovlen = 1};
+	ssize_t n;
+
+	do
+		n = sendmsg(s == SYS_ROUTE ? NET_FD_ROUTE : NET_FD_NFT, &m, 0);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : 0;
+}
+
+ssize_t sys_receive(enum sys_socket s, void *buf, size_t cap, bool wait)
+{
+	struct sockaddr_nl from;
+	struct iovec v = {.iov_base = buf, .iov_len = cap};
+	struct msghdr m = {.msg_name = &from, .msg_iov = &v, .msg_iovlen = 1};
+	ssize_t n;
+
+	do {
+		m.msg_namelen = sizeof(from);
+		n = recvmsg(s == SYS_ROUTE ? NET_FD_ROUTE : NET_FD_NFT, &m, wait ? 0 : MSG_DONTWAIT);
+	} while ((n < 0 && errno == EINTR) || (n >= 0 && from.nl_pid != 0));
+	if (n < 0)
+		return errno == EAGAIN && wait ? -ETIMEDOUT : -errno;
+	return (m.msg_flags & MSG_TRUNC) != 0 ? -EMSGSIZE : n;
+}
+
+int sys_tap_open(const char *name, uint16_t flags)
+{
+	struct ifreq r;
+	int fd = openat(CELL_FD_EXTRA, "tun", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	memset(&r, 0, sizeof(r));
+	memcpy(r.ifr_name, name, strnlen(name, sizeof(r.ifr_name) - 1));
+	r.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | flags);
+	if (ioctl(fd, TUNSETIFF, &r) == 0)
+		return fd;
+	int err = errno;
+	close(fd);
+	return -err;
+}
+
+int sys_tap_owner(int fd, uint32_t uid)
+{
+	return ioctl(fd, TUNSETOWNER, (unsigned long)uid) == 0 ? 0 : -errno;
+}
+
+int sys_tap_persist(int fd, bool on)
+{
+	return ioctl(fd, TUNSETPERSIST, on ? 1ul : 0ul) == 0 ? 0 : -errno;
+}
+
+static int sysctl_open(enum sysctl_key key)
+{
+	int fd = openat(sysctls[key].dir, sysctls[key].name, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == EBADF ? -ENOENT : -errno;
+	return fd;
+}
+
+int sys_sysctl_get(enum sysctl_key key, bool *on)
+{
+	char c = 0;
+	int fd = sysctl_open(key), err = 0;
+
+	if (fd < 0)
+		return fd;
+	if (pread(fd, &c, 1, 0) != 1)
+		err = errno == 0 ? -EIO : -errno;
+	close(fd);
+	*on = c != '0';
+	return err;
+}
+
+int sys_sysctl_set(enum sysctl_key key, bool on)
+{
+	int fd = sysctl_open(key), err = 0;
+
+	if (fd < 0)
+		return fd;
+	if (pwrite(fd, on ? "1" : "0", 1, 0) != 1)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+int sys_read(int fd, void *buf, size_t len, off_t off)
+{
+	ssize_t n = pread(fd, buf, len, off);
+
+	if (n < 0)
+		return -errno;
+	return (size_t)n == len ? 0 : -ENODATA;
+}
+
+void sys_close(int fd)
+{
+	close(fd);
+}

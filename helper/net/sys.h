@@ -1,0 +1,51 @@
+// Every system call that the net cell makes on behalf of a request: the audit point, and the seam where unit tests link a fake.
+//
+// The cell holds NET_ADMIN.  Sockets and directories are opened once, before the filter, and kept for life in the cell's own net namespace.
+// Failures are negative errno values.
+#ifndef HELPER_NET_SYS_H
+#define HELPER_NET_SYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "helper/common/confine.h"
+#include "proto/helper.h"
+
+enum sys_socket { SYS_ROUTE, SYS_NFT, SYS_SOCKETS };
+
+#define SYS_PATHS_MAX 4
+
+// Opens the netlink sockets (strict checking, extended acknowledgements, five seconds of patience) and the sysctl directories.
+// Fills paths with what Landlock must leave reachable.  Returns NULL, or the step that failed with errno.
+const char *sys_open(struct confine_path *paths, size_t *npaths);
+
+// Sends one datagram of netlink messages to the kernel.
+int sys_send(enum sys_socket s, const void *buf, size_t len);
+
+// Receives one whole datagram that the kernel itself sent; one from anybody else is passed over.  wait: false = -EAGAIN where none is there.
+ssize_t sys_receive(enum sys_socket s, void *buf, size_t cap, bool wait);
+
+// Opens a queue of tap `name` (IFF_TAP and IFF_NO_PI and flags: IFF_VNET_HDR, IFF_MULTI_QUEUE, IFF_TUN_EXCL).  Returns its descriptor.
+int sys_tap_open(const char *name, uint16_t flags);
+
+// Says which uid may attach to the tap without privilege.
+int sys_tap_owner(int fd, uint32_t uid);
+
+// Makes the tap outlive its descriptors, or not.
+int sys_tap_persist(int fd, bool on);
+
+// Reads one sysctl of the closed list into *on.  -ENOENT where the kernel has no such key.
+int sys_sysctl_get(enum sysctl_key key, bool *on);
+
+// Writes it.
+int sys_sysctl_set(enum sysctl_key key, bool on);
+
+// Reads exactly len bytes at off from a caller's memfd.
+int sys_read(int fd, void *buf, size_t len, off_t off);
+
+// Closes a descriptor that sys_tap_open() gave.
+void sys_close(int fd);
+
+#endif
