@@ -76,3 +76,20 @@ check: deps
 	+$(MAKE) --no-print-directory -j2 SAN=1 BUILD=$(BUILD)/san unit programs
 	BUILD=$(BUILD) tests/run -o $(BUILD)/test-output $(UNIT_BINS) $(PROBES) TAG=sanitizers $(SAN_BINS) TAG= $(E2E) \
 		--parallel $(LINT) FUZZ_SECONDS=30 $(addprefix tests/fuzz/run:,$(notdir $(FUZZ_BINS)))
+
+# ---- bench: small programs to measure against, and the driver ------------------------------------------------------------------------------
+BENCH_BINS := $(addprefix $(BUILD)/bench/,rpc_load floor_raw floor_evhttp tap_floor)
+BENCH_GUEST := $(addprefix $(BUILD)/bench/,vsock_echo bare_init)
+BENCH_FLAGS := -std=gnu11 -O2 -D_GNU_SOURCE -Wall -Wextra -Werror
+
+$(BENCH_BINS): $(BUILD)/bench/%: tests/bench/%.c
+	@mkdir -p $(@D)
+	$(CC) $(BENCH_FLAGS) $< -o $@ $(call libs_of,$<)
+$(BENCH_GUEST): $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/musl-include/.made
+	@mkdir -p $(@D)
+	$(MUSLCC) $(BENCH_FLAGS) -isystem $(BUILD)/musl-include -static -s $< -o $@
+
+.PHONY: bench
+bench: deps
+	+$(MAKE) --no-print-directory -j2 all guest $(BENCH_BINS) $(BENCH_GUEST)
+	BUILD=$(BUILD) tests/with-daemon $(CURDIR)/tests/bench/run
