@@ -15,7 +15,7 @@
 
 const char *cgroup_controller_name(enum cgroup_controller controller)
 {
-	static const char *const names[CGROUP_CONTROLLERS] = { "cpu", "memory", "pids" };
+	static const char *const names[CGROUP_CONTROLLERS] = {"cpu", "memory", "pids"};
 	return names[controller];
 }
 

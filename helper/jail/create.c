@@ -1,5 +1,5 @@
-// jail_create: made from the outside in, each step harmless when it is found done, so that a helper killed at any point is finished by the next call. The
-// record comes first of what matters: it says whose uid this is before anything belongs to that uid.
+// jail_create: made from the outside in, each step harmless when it is found done, so that a helper killed at any point is finished by the next call.
+// The record comes first of what matters: it says whose uid this is before anything belongs to that uid.
 #include <errno.h>
 #include <string.h>
 
@@ -15,13 +15,13 @@ struct census {
 // look_at_vmm counts the jails of one VMM and looks for the uid in their records.
 static int look_at_vmm(struct census *census, int vmm_dir, const char *but, uint32_t uid)
 {
-	struct jail_names names = { .dir = vmm_dir, .again = true };
+	struct jail_names names = {.dir = vmm_dir, .again = true};
 	const char *id;
 	int more;
 
 	while ((more = jail_names_next(&names, &id)) > 0) {
 		struct jail_record record;
-		struct jail_vm other = { .dir = sys_open_dir(vmm_dir, id) };
+		struct jail_vm other = {.dir = sys_open_dir(vmm_dir, id)};
 		if (other.dir < 0)
 			continue; // removed meanwhile, or nothing of ours
 		census->jails++;
@@ -93,7 +93,7 @@ static enum op_status finish(struct cell *c, struct jail_vm *vm, uint32_t uid)
 	if (found && record.uid != uid)
 		return cell_fail(c, OPS_EXISTS, "uid", 0);
 	if (!found) {
-		record = (struct jail_record){ .magic = JAIL_RECORD_MAGIC, .uid = uid };
+		record = (struct jail_record){.magic = JAIL_RECORD_MAGIC, .uid = uid};
 		if (jail_write_record(vm, &record) < 0)
 			return cell_fail_errno(c, "write record", errno);
 	}
@@ -106,7 +106,7 @@ static enum op_status finish(struct cell *c, struct jail_vm *vm, uint32_t uid)
 
 static enum op_status admit(struct cell *c, const struct op_jail_create_args *a, bool is_new)
 {
-	struct census census = { 0 };
+	struct census census = {0};
 
 	if (!policy_in_range(&c->policy.uids, a->uid))
 		return cell_fail(c, OPS_DENIED, "uid-range", 0);

@@ -1,6 +1,7 @@
-// jail_empty: removes a tree that a VM filled as it liked. No recursion: a directory that isn't empty gives its subdirectories to the top under fresh names,
-// so the tree gets flatter until it is gone, and depth costs neither stack nor descriptors. The VM's processes are gone by then, and before anything is
-// looked up in a directory it is taken over by root, mode 0700: that is what CHOWN and FOWNER are for, and why DAC_OVERRIDE is not needed.
+// jail_empty: removes a tree that a VM filled as it liked. No recursion: a directory that isn't empty gives its subdirectories to the top under fresh
+// names, so the tree gets flatter until it is gone, and depth costs neither stack nor descriptors. The VM's processes are gone by then, and before
+// anything is looked up in a directory it is taken over by root, mode 0700: that is what CHOWN and FOWNER are for, and why DAC_OVERRIDE is not
+// needed.
 #include <errno.h>
 #include <stdio.h>
 
@@ -53,7 +54,7 @@ static int lift(int top, int from, const char *name)
 // flatten empties one directory of the top into the top. What a listing that changes under us left out is found by the next pass.
 static int flatten(int top, const char *name, unsigned *left)
 {
-	struct jail_names names = { .dir = jail_open_taken(top, name), .again = true };
+	struct jail_names names = {.dir = jail_open_taken(top, name), .again = true};
 	enum removed removed = GONE;
 	const char *child;
 	int more = 0;
@@ -79,7 +80,7 @@ int jail_empty(int top, unsigned most)
 	unsigned left = most, found;
 
 	do {
-		struct jail_names names = { .dir = top, .again = true };
+		struct jail_names names = {.dir = top, .again = true};
 		const char *name;
 		int more = 0;
 		for (found = 0; left && (more = jail_names_next(&names, &name)) > 0; found++) {

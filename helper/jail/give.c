@@ -1,6 +1,6 @@
-// jail_give: notes a file for a VM. The cell does not trust the daemon's path nor its descriptor alone: it finds the path itself below the image root, and
-// takes the file only if the caller holds the very same file open. So the daemon can give away nothing that it could not open, and what is bound into a
-// jail later is compared with what is noted here once more.
+// jail_give: notes a file for a VM. The cell does not trust the daemon's path nor its descriptor alone: it finds the path itself below the image
+// root, and takes the file only if the caller holds the very same file open. So the daemon can give away nothing that it could not open, and what is
+// bound into a jail later is compared with what is noted here once more.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -34,7 +34,8 @@ static enum op_status check_rights(struct cell *c, const struct op_jail_give_arg
 	return st->st_uid == c->policy.ids.daemon_uid || st->st_uid == uid ? OPS_OK : cell_fail(c, OPS_DENIED, "file owner", 0);
 }
 
-static enum op_status note(struct cell *c, const struct jail_vm *vm, struct jail_record *record, const struct op_jail_give_args *a, const struct stat *st)
+static enum op_status note(struct cell *c, const struct jail_vm *vm, struct jail_record *record, const struct op_jail_give_args *a,
+                           const struct stat *st)
 {
 	struct jail_given *given = &record->given[a->slot];
 
@@ -42,7 +43,7 @@ static enum op_status note(struct cell *c, const struct jail_vm *vm, struct jail
 		return OPS_OK;
 	if (given->used)
 		return cell_fail(c, OPS_EXISTS, "slot", 0);
-	*given = (struct jail_given){ .used = 1, .writable = a->writable, .dev = st->st_dev, .ino = st->st_ino };
+	*given = (struct jail_given){.used = 1, .writable = a->writable, .dev = st->st_dev, .ino = st->st_ino};
 	snprintf(given->path, sizeof given->path, "%s", a->path);
 	return jail_write_record(vm, record) < 0 ? cell_fail_errno(c, "write record", errno) : OPS_OK;
 }

@@ -1,9 +1,9 @@
 // grant_api, grant_vsock, grant_console: hands a socket that a VMM or keeper made inside its jail to the daemon.
 //
-// The caller names the VM, not a path; the shape is <vmm>/<id>/root/<leaf>, and each operation knows its one leaf. The walk goes down from the jail root
-// without a symlink. The leaf is pinned by an O_PATH descriptor before it is looked at, and everything after is done to that descriptor, so swapping the name
-// changes nothing. It goes to root first: from then on the VM's uid can't change its mode behind our back. The daemon gets the descriptor and connects
-// through it, because the directory is the VM's and any name in it can be swapped.
+// The caller names the VM, not a path; the shape is <vmm>/<id>/root/<leaf>, and each operation knows its one leaf. The walk goes down from the jail
+// root without a symlink. The leaf is pinned by an O_PATH descriptor before it is looked at, and everything after is done to that descriptor, so
+// swapping the name changes nothing. It goes to root first: from then on the VM's uid can't change its mode behind our back. The daemon gets the
+// descriptor and connects through it, because the directory is the VM's and any name in it can be swapped.
 #include <errno.h>
 
 #include "helper/jail/jail.h"

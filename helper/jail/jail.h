@@ -24,8 +24,8 @@ struct jail_vm {
 	int dir;
 };
 
-// jail_find names the VM and opens its directory. A missing directory is OPS_OK with dir -1; anything else that is wrong is a failure, already noted. The
-// caller closes vm->dir with jail_done.
+// jail_find names the VM and opens its directory. A missing directory is OPS_OK with dir -1; anything else that is wrong is a failure, already noted.
+// The caller closes vm->dir with jail_done.
 enum op_status jail_find(struct cell *c, struct jail_vm *vm, uint32_t vmm, const wire_vmid id);
 void jail_done(struct jail_vm *vm);
 

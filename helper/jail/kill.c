@@ -52,8 +52,8 @@ static bool lists_pid(int cgroup, uint32_t pid)
 	return false;
 }
 
-// The pid is only a hint: the descriptor is opened first, then the cgroup must still hold that pid and the process must be the VM's. So a pid that was
-// used again elsewhere is never signalled.
+// The pid is only a hint: the descriptor is opened first, then the cgroup must still hold that pid and the process must be the VM's. So a pid that
+// was used again elsewhere is never signalled.
 static enum op_status signal_keeper(struct cell *c, const struct jail_vm *vm, int cgroup, int signal)
 {
 	struct jail_keeper keeper;

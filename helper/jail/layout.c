@@ -7,16 +7,16 @@
 const char *layout_vmm(uint32_t vmm)
 {
 	static const char *const names[VMM_MAX + 1] = {
-		[VMM_CLOUD_HYPERVISOR] = "cloud-hypervisor",
-		[VMM_FIRECRACKER] = "firecracker",
-		[VMM_QEMU] = "qemu",
+	    [VMM_CLOUD_HYPERVISOR] = "cloud-hypervisor",
+	    [VMM_FIRECRACKER] = "firecracker",
+	    [VMM_QEMU] = "qemu",
 	};
 	return names[vmm];
 }
 
 const char *layout_slot(uint32_t slot)
 {
-	static const char *const names[JAIL_SLOTS] = { "kernel", "initrd", "disk0", "disk1", "disk2", "disk3", "disk4", "disk5", "disk6", "disk7" };
+	static const char *const names[JAIL_SLOTS] = {"kernel", "initrd", "disk0", "disk1", "disk2", "disk3", "disk4", "disk5", "disk6", "disk7"};
 	return names[slot];
 }
 

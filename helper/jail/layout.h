@@ -14,16 +14,16 @@
 
 #include "proto/helper.h"
 
-#define JAIL_SLOTS (SLOT_MAX + 1)
+#define JAIL_SLOTS     (SLOT_MAX + 1)
 #define JAIL_NAME_SIZE 96 // "<vmm>/<id>/root" or "<vmm>@<id>" with its NUL
 
-#define JAIL_RECORD "record"
+#define JAIL_RECORD     "record"
 #define JAIL_RECORD_NEW "record.new"
-#define JAIL_KEEPER "keeper"
+#define JAIL_KEEPER     "keeper"
 #define JAIL_KEEPER_NEW "keeper.new"
-#define JAIL_ROOT_DIR "root"
-#define JAIL_DIR_MODE 0750
-#define JAIL_ROOT_MODE 02710 // set-group-id: logs made inside belong to the daemon's group
+#define JAIL_ROOT_DIR   "root"
+#define JAIL_DIR_MODE   0750
+#define JAIL_ROOT_MODE  02710 // set-group-id: logs made inside belong to the daemon's group
 
 // A file that the VM gets, as it was found below the image root.
 struct jail_given {
@@ -35,7 +35,7 @@ struct jail_given {
 
 struct jail_record {
 	uint32_t magic;
-	uint32_t uid; // VM's
+	uint32_t uid;                        // VM's
 	struct jail_given given[JAIL_SLOTS]; // by enum jail_slot
 };
 

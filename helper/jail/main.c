@@ -1,8 +1,8 @@
 // postern-jail: the cell that keeps the trees, files and cgroups of VMs, and hands their sockets to the daemon.
 //
-// Runs as uid 0, because jails and cgroups are root's, with the daemon's gid, so that it may search a VM's directory (2710) without a capability for it, and
-// with three capabilities: CHOWN and FOWNER give things away and take them back, KILL sends the one signal of jail_signal. No capability reads or writes
-// past permission bits.
+// Runs as uid 0, because jails and cgroups are root's, with the daemon's gid, so that it may search a VM's directory (2710) without a capability for
+// it, and with three capabilities: CHOWN and FOWNER give things away and take them back, KILL sends the one signal of jail_signal. No capability
+// reads or writes past permission bits.
 //
 //	layout.c  names and the record          create.c  jail_create        kill.c    jail_kill, jail_signal
 //	cgroup.c  where cgroups live            give.c    jail_give          remove.c  jail_remove, with empty.c
@@ -58,15 +58,15 @@ static void prepare(const struct policy *policy)
 		confine_refuse(NAME, failed, errno);
 }
 
-#define TREE_RIGHTS                                                                                                                                            \
-	(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_MAKE_DIR |                            \
+#define TREE_RIGHTS                                                                                                                                  \
+	(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_MAKE_DIR |                  \
 	 LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REFER | ALL_MAKE)
 // Moving what a VM made to another parent asks for the right to make it there.
-#define ALL_MAKE                                                                                                                                               \
-	(LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_MAKE_CHAR |                            \
+#define ALL_MAKE                                                                                                                                     \
+	(LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_MAKE_CHAR |                  \
 	 LANDLOCK_ACCESS_FS_MAKE_BLOCK)
-#define CGROUP_RIGHTS                                                                                                                                          \
-	(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_MAKE_DIR |                            \
+#define CGROUP_RIGHTS                                                                                                                                \
+	(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_MAKE_DIR |                  \
 	 LANDLOCK_ACCESS_FS_REMOVE_DIR)
 
 static void give_up_rights(const struct cell *c)
@@ -75,24 +75,24 @@ static void give_up_rights(const struct cell *c)
 	size_t npaths = 0;
 
 	if (jail_state.jail_root >= 0) {
-		paths[npaths++] = (struct confine_path){ jail_state.jail_root, TREE_RIGHTS };
-		paths[npaths++] = (struct confine_path){ jail_state.cgroups.v2, CGROUP_RIGHTS };
+		paths[npaths++] = (struct confine_path){jail_state.jail_root, TREE_RIGHTS};
+		paths[npaths++] = (struct confine_path){jail_state.cgroups.v2, CGROUP_RIGHTS};
 		for (int i = 0; i < CGROUP_CONTROLLERS; i++)
 			if (jail_state.cgroups.v1[i] >= 0)
-				paths[npaths++] = (struct confine_path){ jail_state.cgroups.v1[i], CGROUP_RIGHTS };
+				paths[npaths++] = (struct confine_path){jail_state.cgroups.v1[i], CGROUP_RIGHTS};
 	}
 	const struct confine how = {
-		.name = NAME,
-		.gid = c->policy.ids.daemon_gid,
-		.caps = 1u << CAP_CHOWN | 1u << CAP_FOWNER | 1u << CAP_KILL,
-		.mdwe = true,
-		.signals_out = true,
-		.landlock = CONFINE_FS_DENY,
-		.paths = paths,
-		.npaths = npaths,
-		.filter = filter_jail,
-		.filter_len = sizeof filter_jail / sizeof *filter_jail,
-		.parent = c->policy.launcher,
+	    .name = NAME,
+	    .gid = c->policy.ids.daemon_gid,
+	    .caps = 1u << CAP_CHOWN | 1u << CAP_FOWNER | 1u << CAP_KILL,
+	    .mdwe = true,
+	    .signals_out = true,
+	    .landlock = CONFINE_FS_DENY,
+	    .paths = paths,
+	    .npaths = npaths,
+	    .filter = filter_jail,
+	    .filter_len = filter_jail_len,
+	    .parent = c->policy.launcher,
 	};
 	const char *failed = confine(&how);
 	if (failed)

@@ -1,8 +1,8 @@
 // jail_remove: the way back, in an order in which a helper killed after any step is finished by the next call.
 //
-// The cgroups go first: a version 2 cgroup can't be removed while a process is in it, and nothing can be born into one that is gone, so that rmdir is the
-// proof that the VM has ended, and it can't be overtaken by a jail_spawn. Then disks go back to the daemon, while the record still names them; then what
-// the VM left; the record last.
+// The cgroups go first: a version 2 cgroup can't be removed while a process is in it, and nothing can be born into one that is gone, so that rmdir is
+// the proof that the VM has ended, and it can't be overtaken by a jail_spawn. Then disks go back to the daemon, while the record still names them;
+// then what the VM left; the record last.
 #include <errno.h>
 
 #include "helper/jail/jail.h"
@@ -68,7 +68,7 @@ static enum op_status remove_root(struct cell *c, const struct jail_vm *vm)
 
 static enum op_status remove_files(struct cell *c, const struct jail_vm *vm)
 {
-	static const char *const names[] = { JAIL_KEEPER_NEW, JAIL_KEEPER, JAIL_RECORD_NEW, JAIL_RECORD };
+	static const char *const names[] = {JAIL_KEEPER_NEW, JAIL_KEEPER, JAIL_RECORD_NEW, JAIL_RECORD};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (sys_unlink(vm->dir, names[i]) < 0 && errno != ENOENT)

@@ -1,5 +1,5 @@
-// The jail cell's system calls. The two open_how structs below are constants, so the filter can pin their addresses' contents no further than the kernel
-// reads them; what matters is that no caller can widen RESOLVE.
+// The jail cell's system calls. The two open_how structs below are constants, so the filter can pin their addresses' contents no further than the
+// kernel reads them; what matters is that no caller can widen RESOLVE.
 #include "helper/jail/sys.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 
 #define INSIDE (RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
 
-static int proc = -1;          // /proc
+static int proc = -1;         // /proc
 static int proc_self_fd = -1; // /proc/self/fd, the way to chmod what an O_PATH descriptor names: fchmodat2(2) is younger than Linux 6.1
 
 int sys_prepare(void)
@@ -25,7 +25,7 @@ int sys_prepare(void)
 
 static int open_how(int dir, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve)
 {
-	const struct open_how how = { .flags = flags | O_CLOEXEC, .mode = mode, .resolve = resolve };
+	const struct open_how how = {.flags = flags | O_CLOEXEC, .mode = mode, .resolve = resolve};
 	return (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
 }
 

@@ -1,7 +1,7 @@
 // sys: every system call that the jail cell makes for a request. This is the audit point, and the seam where a test links its own.
 //
-// No function here takes a path from the daemon: names are built by layout.c or come from the record, and are looked up below a directory that the cell
-// holds open, with openat2(2) and no way out of it: no symlink, no magic link, no "..". All answer -1 with errno set when they fail.
+// No function here takes a path from the daemon: names are built by layout.c or come from the record, and are looked up below a directory that the
+// cell holds open, with openat2(2) and no way out of it: no symlink, no magic link, no "..". All answer -1 with errno set when they fail.
 #ifndef HELPER_JAIL_SYS_H
 #define HELPER_JAIL_SYS_H
 
@@ -13,7 +13,8 @@
 // sys_prepare opens what the calls below need for life; before confinement.
 int sys_prepare(void);
 
-// Opens below `dir`. sys_open_path gives an O_PATH descriptor, of a symlink itself when the last component is one; `cross` allows other mounts on the way.
+// Opens below `dir`. sys_open_path gives an O_PATH descriptor, of a symlink itself when the last component is one; `cross` allows other mounts on the
+// way.
 int sys_open_dir(int dir, const char *path);
 int sys_open_path(int dir, const char *path);
 int sys_open_image(int dir, const char *path);
@@ -22,7 +23,7 @@ void sys_close(int fd);
 int sys_stat(int fd, struct stat *st);
 int sys_access_mode(int fd); // O_RDONLY, O_WRONLY or O_RDWR; -1 for O_PATH too
 
-int sys_make_dir(int dir, const char *name); // mode 0700, root's
+int sys_make_dir(int dir, const char *name);       // mode 0700, root's
 int sys_chown(int fd, uint32_t uid, uint32_t gid); // by descriptor, O_PATH is enough
 int sys_chmod(int fd, mode_t mode);
 int sys_unlink(int dir, const char *name);

@@ -1,6 +1,7 @@
-// The child of one jail_spawn, from fork to exec: a list of steps, each of which takes something away or puts one thing in place. It is born with the cell's
-// capabilities, in empty namespaces of its own and in the VM's cgroup; bounding set, securebits and no_new_privs are the cell's already, and are inherited. It
-// looks up no name outside the mounts it was given. A step that fails is told to the cell by number, and nothing has been executed then.
+// The child of one jail_spawn, from fork to exec: a list of steps, each of which takes something away or puts one thing in place. It is born with the
+// cell's capabilities, in empty namespaces of its own and in the VM's cgroup; bounding set, securebits and no_new_privs are the cell's already, and
+// are inherited. It looks up no name outside the mounts it was given. A step that fails is told to the cell by number, and nothing has been executed
+// then.
 #include <errno.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -10,11 +11,11 @@
 #include "helper/spawn/spawn.h"
 #include "helper/spawn/sys.h"
 
-#define KEEPER "/postern-keeper"
-#define SPEC_FD 3 // taps follow
+#define KEEPER  "/postern-keeper"
+#define SPEC_FD 3  // taps follow
 #define HIGH_FD 64 // above every number a child uses
 #define DEVICES (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)
-#define FILES (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
+#define FILES   (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
 
 static int join_cgroups(struct spawn_plan *plan)
 {
@@ -53,7 +54,8 @@ static int make_devices(struct spawn_plan *plan)
 	const mode_t mode = S_IFCHR | 0666;
 	int dev = sys_new_tmpfs(DEVICES, "16k");
 
-	if (dev < 0 || sys_make_node(dev, "null", mode, 1, 3) < 0 || sys_make_node(dev, "zero", mode, 1, 5) < 0 || sys_make_node(dev, "urandom", mode, 1, 9) < 0)
+	if (dev < 0 || sys_make_node(dev, "null", mode, 1, 3) < 0 || sys_make_node(dev, "zero", mode, 1, 5) < 0 ||
+	    sys_make_node(dev, "urandom", mode, 1, 9) < 0)
 		return -1;
 	if (plan->kvm && sys_make_node(dev, "kvm", mode, 10, 232) < 0)
 		return -1;
@@ -86,17 +88,30 @@ static int set_hostname(struct spawn_plan *plan)
 	return sys_hostname(plan->id);
 }
 
-// Memory is the cgroup's to bound, and the size of a disk image is not to be cut off by FSIZE; NPROC counts the uid's threads, which are this VM's alone.
+// Memory is the cgroup's to bound, and the size of a disk image is not to be cut off by FSIZE; NPROC counts the uid's threads, which are this VM's
+// alone.
 static int set_limits(struct spawn_plan *plan)
 {
 	const struct {
 		int resource;
 		uint64_t most;
 	} limits[] = {
-		{ RLIMIT_CORE, 0 },	 { RLIMIT_CPU, RLIM_INFINITY },	  { RLIMIT_DATA, RLIM_INFINITY },	  { RLIMIT_FSIZE, RLIM_INFINITY },
-		{ RLIMIT_LOCKS, 64 },	 { RLIMIT_MEMLOCK, 0 },		  { RLIMIT_MSGQUEUE, 0 },		  { RLIMIT_NICE, 0 },
-		{ RLIMIT_NOFILE, 4096 }, { RLIMIT_NPROC, plan->pids_max }, { RLIMIT_RSS, RLIM_INFINITY },	  { RLIMIT_RTPRIO, 0 },
-		{ RLIMIT_RTTIME, 0 },	 { RLIMIT_SIGPENDING, 4096 },	  { RLIMIT_STACK, 8ull * 1024 * 1024 }, { RLIMIT_AS, RLIM_INFINITY },
+	    {RLIMIT_CORE, 0},
+	    {RLIMIT_CPU, RLIM_INFINITY},
+	    {RLIMIT_DATA, RLIM_INFINITY},
+	    {RLIMIT_FSIZE, RLIM_INFINITY},
+	    {RLIMIT_LOCKS, 64},
+	    {RLIMIT_MEMLOCK, 0},
+	    {RLIMIT_MSGQUEUE, 0},
+	    {RLIMIT_NICE, 0},
+	    {RLIMIT_NOFILE, 4096},
+	    {RLIMIT_NPROC, plan->pids_max},
+	    {RLIMIT_RSS, RLIM_INFINITY},
+	    {RLIMIT_RTPRIO, 0},
+	    {RLIMIT_RTTIME, 0},
+	    {RLIMIT_SIGPENDING, 4096},
+	    {RLIMIT_STACK, 8ull * 1024 * 1024},
+	    {RLIMIT_AS, RLIM_INFINITY},
 	};
 
 	for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
@@ -105,8 +120,8 @@ static int set_limits(struct spawn_plan *plan)
 	return 0;
 }
 
-// First everything that stays goes above every target, then down to its place: 0 to 2 the jail's own null, the spec, the taps, and the report until exec closes it.
-// After pivot_root, so that nothing refers to a mount of the host.
+// First everything that stays goes above every target, then down to its place: 0 to 2 the jail's own null, the spec, the taps, and the report until
+// exec closes it. After pivot_root, so that nothing refers to a mount of the host.
 static int place_descriptors(struct spawn_plan *plan)
 {
 	int at = SPEC_FD, taps[SPAWN_TAPS];
@@ -137,7 +152,7 @@ static int become_vm(struct spawn_plan *plan)
 static int load_filter(struct spawn_plan *plan)
 {
 	(void)plan;
-	return sys_filter(filter_vm, sizeof filter_vm / sizeof *filter_vm);
+	return sys_filter(filter_vm, filter_vm_len);
 }
 
 static int execute(struct spawn_plan *plan)
@@ -150,11 +165,11 @@ static const struct {
 	const char *name;
 	int (*run)(struct spawn_plan *plan);
 } steps[] = {
-	{ "join cgroups", join_cgroups },   { "new session", new_session },   { "private mounts", private_mounts },
-	{ "attach base", attach_base },	    { "make devices", make_devices }, { "attach files", attach_files },
-	{ "attach run", attach_run },	    { "pivot_root", enter_root },  { "descriptors", place_descriptors },
-	{ "hostname", set_hostname },	    { "limits", set_limits },	      { "uid", become_vm },
-	{ "filter", load_filter },	    { "exec keeper", execute },
+    {"join cgroups", join_cgroups}, {"new session", new_session},   {"private mounts", private_mounts},
+    {"attach base", attach_base},   {"make devices", make_devices}, {"attach files", attach_files},
+    {"attach run", attach_run},     {"pivot_root", enter_root},     {"descriptors", place_descriptors},
+    {"hostname", set_hostname},     {"limits", set_limits},         {"uid", become_vm},
+    {"filter", load_filter},        {"exec keeper", execute},
 };
 
 #define STEPS (sizeof steps / sizeof *steps)
@@ -166,7 +181,7 @@ const char *child_step_name(uint32_t step)
 
 void child_run(struct spawn_plan *plan)
 {
-	struct spawn_failure failure = { 0 };
+	struct spawn_failure failure = {0};
 
 	for (failure.step = 0; failure.step < STEPS; failure.step++) {
 		errno = 0;

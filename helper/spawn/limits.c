@@ -55,7 +55,8 @@ static enum op_status failed(struct cell *c, const char *what)
 	return errno == EOPNOTSUPP ? cell_fail(c, OPS_UNSUPPORTED, what, 0) : cell_fail_errno(c, what, errno);
 }
 
-// A limit that is asked for and can't be set is a failure; the limit on processes always holds where the host has the controller, for it has a default.
+// A limit that is asked for and can't be set is a failure; the limit on processes always holds where the host has the controller, for it has a
+// default.
 enum op_status limits_set(struct cell *c, const struct spawn_plan *plan, const char *cgroup, const struct op_jail_spawn_args *a)
 {
 	if (a->has_cpu_percent && limit_cpu(cgroup, a->cpu_percent) < 0)

@@ -1,8 +1,9 @@
 // postern-spawn: the cell that starts VMs. It forks one child per request, which becomes the keeper of a VM, in the VM's jail, as the VM's uid.
 //
-// Runs as uid 0, because the record and the cgroups are root's, with the daemon's gid for the way to images, and with four capabilities: SYS_ADMIN for
-// mounts, namespaces and pivot_root, MKNOD for the three nodes of a jail's /dev, SETUID and SETGID for the step down. The filter is the union of the
-// cell's own calls, its children's and what a VMM may do later, since a filter is inherited; each child loads the VM's own, tighter one before exec.
+// Runs as uid 0, because the record and the cgroups are root's, with the daemon's gid for the way to images, and with four capabilities: SYS_ADMIN
+// for mounts, namespaces and pivot_root, MKNOD for the three nodes of a jail's /dev, SETUID and SETGID for the step down. The filter is the union of
+// the cell's own calls, its children's and what a VMM may do later, since a filter is inherited; each child loads the VM's own, tighter one before
+// exec.
 //
 //	spawn.c  jail_spawn                 plan.c   record and names to descriptors    limits.c  cgroup limits
 //	child.c  the steps of a child       sys.c    every system call
@@ -20,7 +21,7 @@
 #include "helper/spawn/spawn.h"
 #include "helper/spawn/sys.h"
 
-#define NAME "postern-spawn"
+#define NAME    "postern-spawn"
 #define REAP_MS 1000
 
 static int open_root(const char *path, const char *keyword)
@@ -50,13 +51,13 @@ static void prepare(const struct policy *policy)
 static void give_up_rights(const struct cell *c)
 {
 	const struct confine how = {
-		.name = NAME,
-		.gid = c->policy.ids.daemon_gid,
-		.caps = 1u << CAP_SYS_ADMIN | 1u << CAP_MKNOD | 1u << CAP_SETUID | 1u << CAP_SETGID,
-		.landlock = CONFINE_FS_FREE,
-		.filter = filter_spawn,
-		.filter_len = sizeof filter_spawn / sizeof *filter_spawn,
-		.parent = c->policy.launcher,
+	    .name = NAME,
+	    .gid = c->policy.ids.daemon_gid,
+	    .caps = 1u << CAP_SYS_ADMIN | 1u << CAP_MKNOD | 1u << CAP_SETUID | 1u << CAP_SETGID,
+	    .landlock = CONFINE_FS_FREE,
+	    .filter = filter_spawn,
+	    .filter_len = filter_spawn_len,
+	    .parent = c->policy.launcher,
 	};
 	const char *failed = confine(&how);
 	if (failed)

@@ -1,5 +1,5 @@
-// From the jail's record to descriptors: everything that has a name on the host is looked up here, in the cell, once, and pinned; the child gets detached
-// mounts of exactly the inodes that were compared with the record.
+// From the jail's record to descriptors: everything that has a name on the host is looked up here, in the cell, once, and pinned; the child gets
+// detached mounts of exactly the inodes that were compared with the record.
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -9,13 +9,13 @@
 #include "helper/spawn/spawn.h"
 #include "helper/spawn/sys.h"
 
-#define READ_ONLY (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+#define READ_ONLY    (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 #define NEEDED_SEALS (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK)
 #define PIDS_DEFAULT 512
 
 void plan_init(struct spawn_plan *plan)
 {
-	*plan = (struct spawn_plan){ .base = -1, .run = -1, .cgroup = -1, .spec = -1, .report = -1 };
+	*plan = (struct spawn_plan){.base = -1, .run = -1, .cgroup = -1, .spec = -1, .report = -1};
 	for (int i = 0; i < JAIL_SLOTS; i++)
 		plan->given[i] = -1;
 	for (int i = 0; i < CGROUP_CONTROLLERS; i++)

@@ -1,5 +1,5 @@
-// jail_spawn: one child per request, born into its cgroup. The order: everything is checked and pinned, limits are set, then the fork; the answer is sent
-// when the keeper has been executed, or when the child said which step failed.
+// jail_spawn: one child per request, born into its cgroup. The order: everything is checked and pinned, limits are set, then the fork; the answer is
+// sent when the keeper has been executed, or when the child said which step failed.
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 
 #define CHILD_TIMEOUT_MS 10000
 
-struct spawn_state spawn_state = { .jail_root = -1, .image_root = -1 };
+struct spawn_state spawn_state = {.jail_root = -1, .image_root = -1};
 
 // open_cgroups opens what the child joins. A cgroup that isn't empty is a VM that runs.
 static enum op_status open_cgroups(struct cell *c, struct spawn_plan *plan, const char *cgroup)
@@ -95,7 +95,7 @@ static enum op_status spawn(struct cell *c, struct spawn_plan *plan, const struc
 		status = fork_child(c, plan, &pid, pidfd);
 	if (status != OPS_OK)
 		return status;
-	*keeper = (struct jail_keeper){ .magic = JAIL_KEEPER_MAGIC, .pid = (uint32_t)pid };
+	*keeper = (struct jail_keeper){.magic = JAIL_KEEPER_MAGIC, .pid = (uint32_t)pid};
 	if (sys_start_time(pid, &keeper->start_time) < 0 || note_keeper(path, keeper) < 0) {
 		status = cell_fail_errno(c, "note keeper", errno);
 		sys_write(plan->cgroup, "cgroup.kill", "1");

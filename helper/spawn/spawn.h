@@ -24,14 +24,14 @@ struct spawn_plan {
 	uint32_t uid;
 	uint32_t pids_max;
 	bool kvm;
-	int base;             // detached mount: the VMM's base, read-only
-	int run;              // detached mount: root/ of the jail
-	int given[JAIL_SLOTS]; // detached mounts: files of the record
+	int base;                   // detached mount: the VMM's base, read-only
+	int run;                    // detached mount: root/ of the jail
+	int given[JAIL_SLOTS];      // detached mounts: files of the record
 	int v1[CGROUP_CONTROLLERS]; // cgroup.procs, open for writing
-	int cgroup;           // version 2 cgroup
-	int spec;             // borrowed
-	int taps[SPAWN_TAPS]; // borrowed
-	int report;           // pipe to the cell
+	int cgroup;                 // version 2 cgroup
+	int spec;                   // borrowed
+	int taps[SPAWN_TAPS];       // borrowed
+	int report;                 // pipe to the cell
 };
 
 // What a child says when a step fails. Nothing is said when it executes the keeper: the pipe closes.

@@ -1,5 +1,5 @@
-// The spawn cell's system calls. Only the new mount API is used: mounts are objects held by descriptor, prepared in full before anything is attached, and no
-// option string of another's making exists. mount(2) is not in the filter.
+// The spawn cell's system calls. Only the new mount API is used: mounts are objects held by descriptor, prepared in full before anything is attached,
+// and no option string of another's making exists. mount(2) is not in the filter.
 #include "helper/spawn/sys.h"
 
 #include <errno.h>
@@ -35,7 +35,7 @@ int sys_prepare(void)
 
 static int open_how(int dir, const char *path, uint64_t flags, uint64_t mode)
 {
-	const struct open_how how = { .flags = flags | O_CLOEXEC | O_NOFOLLOW, .mode = mode, .resolve = INSIDE };
+	const struct open_how how = {.flags = flags | O_CLOEXEC | O_NOFOLLOW, .mode = mode, .resolve = INSIDE};
 	return (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
 }
 
@@ -135,7 +135,7 @@ int sys_start_time(pid_t pid, uint64_t *ticks)
 
 static int set_attr(int mount, uint64_t attr)
 {
-	struct mount_attr change = { .attr_set = attr };
+	struct mount_attr change = {.attr_set = attr};
 	return mount_setattr(mount, "", AT_EMPTY_PATH, &change, sizeof change);
 }
 
@@ -150,10 +150,10 @@ int sys_clone_tree(int fd, uint64_t attr)
 pid_t sys_fork(int cgroup, int *pidfd)
 {
 	struct clone_args args = {
-		.flags = CLONE_PIDFD | CLONE_INTO_CGROUP | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET,
-		.pidfd = (uintptr_t)pidfd,
-		.exit_signal = SIGCHLD,
-		.cgroup = (unsigned)cgroup,
+	    .flags = CLONE_PIDFD | CLONE_INTO_CGROUP | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET,
+	    .pidfd = (uintptr_t)pidfd,
+	    .exit_signal = SIGCHLD,
+	    .cgroup = (unsigned)cgroup,
 	};
 	return (pid_t)syscall(SYS_clone3, &args, sizeof args);
 }
@@ -165,7 +165,7 @@ int sys_pipe(int ends[2])
 
 ssize_t sys_read_report(int fd, void *bytes, size_t size, int timeout_ms)
 {
-	struct pollfd ready = { .fd = fd, .events = POLLIN };
+	struct pollfd ready = {.fd = fd, .events = POLLIN};
 
 	if (poll(&ready, 1, timeout_ms) == 1)
 		return read(fd, bytes, size);
@@ -191,7 +191,7 @@ int sys_new_session(void)
 
 int sys_private_mounts(void)
 {
-	struct mount_attr change = { .propagation = MS_PRIVATE };
+	struct mount_attr change = {.propagation = MS_PRIVATE};
 	return mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &change, sizeof change);
 }
 
@@ -275,8 +275,8 @@ int sys_close_from(int first)
 // The cell's securebits keep the kernel from emptying the capability sets when the uid changes, so that is done by hand.
 static int drop_capabilities(void)
 {
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct sets[2] = { 0 };
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct sets[2] = {0};
 
 	if (syscall(SYS_capset, &header, sets) < 0 || syscall(SYS_capget, &header, sets) < 0)
 		return -1;
@@ -308,14 +308,14 @@ int sys_become(uint32_t uid, uint32_t gid)
 
 int sys_filter(const void *filter, size_t length)
 {
-	const struct sock_fprog program = { .len = (unsigned short)length, .filter = (struct sock_filter *)(uintptr_t)filter };
+	const struct sock_fprog program = {.len = (unsigned short)length, .filter = (struct sock_filter *)(uintptr_t)filter};
 	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
 }
 
 int sys_exec(const char *program, const char *name)
 {
-	char *const argv[] = { (char *)(uintptr_t)name, NULL };
-	char *const environment[] = { NULL };
+	char *const argv[] = {(char *)(uintptr_t)name, NULL};
+	char *const environment[] = {NULL};
 	return execve(program, argv, environment);
 }
 

@@ -31,7 +31,8 @@ int sys_start_time(pid_t pid, uint64_t *ticks); // field 22 of /proc/PID/stat
 // sys_clone_tree copies the mount that holds `fd`, from `fd` downwards, as a detached mount with `attr` (MOUNT_ATTR_*) set.
 int sys_clone_tree(int fd, uint64_t attr);
 
-// sys_fork makes a child in new pid, mount, ipc, uts and net namespaces, born into the version 2 cgroup `cgroup`. In the parent *pidfd is the child's.
+// sys_fork makes a child in new pid, mount, ipc, uts and net namespaces, born into the version 2 cgroup `cgroup`. In the parent *pidfd is the
+// child's.
 pid_t sys_fork(int cgroup, int *pidfd);
 int sys_pipe(int ends[2]);
 ssize_t sys_read_report(int fd, void *bytes, size_t size, int timeout_ms); // 0: the child executed; ETIME when it takes too long
@@ -48,8 +49,8 @@ int sys_attach_root(int mount);
 int sys_seal_mount(int mount); // read-only
 int sys_enter_root(int mount);
 int sys_hostname(const char *name);
-int sys_limit(int resource, uint64_t most); // never above what the cell has
-int sys_move_fd(int fd, int least); // a close-on-exec copy numbered `least` or more
+int sys_limit(int resource, uint64_t most);  // never above what the cell has
+int sys_move_fd(int fd, int least);          // a close-on-exec copy numbered `least` or more
 int sys_place_fd(int fd, int at, bool keep); // keep: survives exec
 int sys_open_null(int at);
 int sys_close_from(int first);
