@@ -25,7 +25,10 @@
 static struct policy policy;
 static struct flights flights;
 static struct rate rate;
-static bool greeted;
+static unsigned ready;  // cells that have dropped their rights, one bit each
+static bool greeted;    // the daemon's hello has come
+
+#define ALL_READY ((1u << CELL_COUNT) - 1)
 
 static uint64_t now(void)
 {
@@ -54,6 +57,19 @@ static void deny(uint32_t id, enum op_id op, const char *rule)
 	rep.status = OPS_DENIED;
 	memcpy(rep.rule, rule, strnlen(rule, sizeof(rep.rule) - 1));
 	answer(id, op, &rep, NULL);
+}
+
+// Our hello is a promise: every process of the helper is confined.
+static void note_ready(unsigned cell)
+{
+	uint8_t buf[128];
+	size_t n = packet_hello_write(buf, sizeof(buf));
+
+	if ((ready >> cell & 1) != 0)
+		_exit(HELPER_EXIT_DIED);
+	ready |= 1u << cell;
+	if (ready == ALL_READY && fdpass_send(CELL_FD_PEER, buf, n, NULL, 0, MSG_DONTWAIT) != 0)
+		_exit(HELPER_EXIT_PEER);
 }
 
 static void hello(const void *buf, size_t n, unsigned nfds)
@@ -124,6 +140,10 @@ static void from_cell(unsigned cell)
 
 	if (n < 0 && errno == EAGAIN)
 		return;
+	if (n == (ssize_t)sizeof(rep) && rep.id == 0 && nfds == 0) {
+		note_ready(cell);
+		return;
+	}
 	f = n > 0 ? flight_find(&flights, rep.id) : NULL;
 	if (f == NULL || op_rows[f->op].cell != cell || !packet_rep_ok(&rep, (size_t)n, f->op, nfds))
 		_exit(HELPER_EXIT_DIED);
@@ -136,7 +156,7 @@ static _Noreturn void loop(void)
 {
 	for (;;) {
 		struct pollfd p[2 + CELL_COUNT] = {{.fd = CELL_FD_PEER}, {.fd = CELL_FD_LIFE, .events = POLLIN}};
-		bool room = flight_room(&flights);
+		bool room = ready == ALL_READY && flight_room(&flights);
 		int wait = room ? rate_wait(&rate, now()) : 0;
 
 		if (room && wait == 0)
@@ -180,14 +200,8 @@ static void drop_rights(void)
 
 int main(void)
 {
-	uint8_t buf[128];
-	size_t n;
-
 	process_start(&policy, NAME);
 	rate.per_second = policy.limits.requests_per_second;
 	drop_rights();
-	n = packet_hello_write(buf, sizeof(buf));
-	if (n == 0 || fdpass_send(CELL_FD_PEER, buf, n, NULL, 0, MSG_DONTWAIT) != 0)
-		_exit(HELPER_EXIT_PEER);
 	loop();
 }

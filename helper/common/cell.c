@@ -126,8 +126,17 @@ static void serve(struct cell *c, const struct cell_op *table)
 	fdpass_close(fds, nfds);
 }
 
+// Tells the broker that rights are dropped: it greets the daemon when every cell has.
+static void ready(struct cell *c)
+{
+	memset(&c->rep, 0, sizeof(c->rep));
+	if (fdpass_send(CELL_FD_PEER, &c->rep, sizeof(c->rep), NULL, 0, 0) != 0)
+		_exit(HELPER_EXIT_PEER);
+}
+
 void cell_loop(struct cell *c, const struct cell_op *table)
 {
+	ready(c);
 	for (;;) {
 		struct pollfd p[2] = {{.fd = CELL_FD_PEER, .events = POLLIN}, {.fd = CELL_FD_LIFE, .events = POLLIN}};
 

@@ -39,7 +39,7 @@ enum { HELPER_EXIT_PEER = 0, HELPER_EXIT_REFUSED = 2, HELPER_EXIT_MALFORMED = 3,
 #define CELL_RULE 64  // bytes of a rule's or step's name, with its NUL
 
 struct cell_req {
-	uint32_t id;    // chosen by the broker, unique among those in flight
+	uint32_t id;    // chosen by the broker, unique among those in flight, never 0
 	uint32_t op;    // enum op_id
 	uint32_t nfds;  // descriptors that came beside it
 	uint32_t none;  // zero
@@ -47,7 +47,7 @@ struct cell_req {
 };
 
 struct cell_rep {
-	uint32_t id;      // of the request
+	uint32_t id;      // of the request; 0 in the first packet of a cell, which says that it is confined and serves
 	uint32_t status;  // enum op_status
 	uint32_t err;     // errno of the failing step, 0 where none failed
 	uint32_t nfds;    // descriptors beside it; none unless status is OPS_OK
@@ -86,7 +86,7 @@ void process_start(struct policy *p, const char *name);
 // The same for a cell, into c->policy.
 void cell_start(struct cell *c, const char *name);
 
-// Serves until the broker closes (exit 0), the launcher dies (exit 4) or the broker breaks the rules (exit 4).
+// Sends the packet that says so (all zero), then serves until the broker closes (exit 0), the launcher dies (exit 4) or the broker breaks the rules (exit 4).
 _Noreturn void cell_loop(struct cell *c, const struct cell_op *table);
 
 // Handles one received request of n bytes: checks it, runs its handler, fills c->rep and out_fds[FDPASS_MAX] (unused entries -1).

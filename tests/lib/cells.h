@@ -131,8 +131,10 @@ static inline void cells_exec(const char *path, const char *name, int sock, cons
 
 static inline void cells_start(struct cell_run *run, const char *name, const struct policy *policy)
 {
+	static struct cell_rep ready;
 	char path[512];
-	int pair[2], life[2];
+	int pair[2], life[2], none[FDPASS_MAX];
+	unsigned got;
 
 	snprintf(path, sizeof path, "%s/bin/%s", cells_build(), name);
 	fflush(stdout);
@@ -146,6 +148,8 @@ static inline void cells_start(struct cell_run *run, const char *name, const str
 	run->sock = pair[0];
 	run->life = life[1];
 	run->next = 1;
+	// Its first packet says that it is confined; a cell that refused to start has closed instead.
+	fdpass_recv(run->sock, &ready, sizeof ready, none, &got, 0);
 }
 
 // cells_stop answers wait(2)'s status.
