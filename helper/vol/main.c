@@ -1,0 +1,73 @@
+// postern-vol: the cell that mounts and unmounts, below one directory that is postern's alone.
+//
+// Runs as its own uid with SYS_ADMIN, and neither uid 0 nor a capability that overrides permissions: it can attach what policy lists, and cannot read
+// it.
+//
+//	mount.c   mount, unmount            source.c  from a name to a pinned block device
+//	target.c  below the mount root      mountinfo.c  what is mounted already        sys.c  every system call
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CELL_IS_VOL
+#include "filter_vol.h"
+#include "helper/common/cell.h"
+#include "helper/common/cell_table.h"
+#include "helper/common/confine.h"
+#include "helper/vol/sys.h"
+#include "helper/vol/vol.h"
+
+#define NAME "postern-vol"
+
+// The mount root belongs to this cell's uid, so that it makes mount points without a capability.
+static int open_mount_root(const struct policy *policy)
+{
+	if (!policy->vol.mount_root[0])
+		return -1;
+	int fd = open(policy->vol.mount_root, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fchown(fd, policy->ids.vol_uid, policy->ids.vol_uid) < 0 || fchmod(fd, 0755) < 0)
+		confine_refuse(NAME, "mount-root", errno);
+	return fd;
+}
+
+static void prepare(const struct policy *policy)
+{
+	if (sys_prepare() < 0)
+		confine_refuse(NAME, "/proc", errno);
+	vol_state.dev = open("/dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (vol_state.dev < 0)
+		confine_refuse(NAME, "/dev", errno);
+	vol_state.mount_root = open_mount_root(policy);
+}
+
+// No Landlock file system rule: under one, move_mount(2) is refused.
+static void give_up_rights(const struct cell *c)
+{
+	const struct confine how = {
+	    .name = NAME,
+	    .uid = c->policy.ids.vol_uid,
+	    .gid = c->policy.ids.vol_uid,
+	    .caps = 1u << CAP_SYS_ADMIN,
+	    .mdwe = true,
+	    .landlock = CONFINE_FS_FREE,
+	    .filter = filter_vol,
+	    .filter_len = filter_vol_len,
+	    .parent = c->policy.launcher,
+	};
+	const char *failed = confine(&how);
+	if (failed)
+		confine_refuse(NAME, failed, errno);
+}
+
+int main(void)
+{
+	static struct cell cell;
+
+	cell_start(&cell, NAME);
+	prepare(&cell.policy);
+	give_up_rights(&cell);
+	cell.tick_ms = -1;
+	cell_loop(&cell, cell_table);
+}
