@@ -1,0 +1,31 @@
+// What the kernel shows, as the objects that the methods answer with.
+#ifndef POSTERN_POSTERND_NET_VIEW_H
+#define POSTERN_POSTERND_NET_VIEW_H
+
+#include "proto/rpc.h"
+#include "proto/wire.h"
+#include "unpriv/posternd/rtnl.h"
+
+// Everything at one moment; lives in an arena.
+struct net_view {
+	struct rtnl_links links;
+	struct rtnl_addrs addrs;
+};
+
+// Reads all links and addresses.  0 or an errno.
+int net_view_read(struct net_view *v, struct arena *a);
+
+const struct rtnl_link *net_view_link(const struct net_view *v, const char *name);
+const struct rtnl_link *net_view_index(const struct net_view *v, int index);
+
+// Fill one object from one link.
+void net_view_interface(const struct net_view *v, const struct rtnl_link *l, struct arena *a, struct obj_interface *out);
+void net_view_bridge(const struct net_view *v, const struct rtnl_link *l, struct arena *a, struct obj_bridge *out);
+
+// The host's global addresses.
+struct list_ip net_view_global(const struct net_view *v, struct arena *a);
+
+// The network (host bits cleared) of an interface's first global IPv4 address, else of its first global IPv6 one; false if it has none.
+bool net_view_network(const struct net_view *v, const char *name, struct wire_addr *out);
+
+#endif
