@@ -1,6 +1,7 @@
 // Rows of postern.toml. See config.h.
 #include "unpriv/posternd/config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "proto/rpc.h"
@@ -26,7 +27,10 @@ static const struct toml_row state_rows[] = {TEXT("dir", state_dir), {.key = NUL
 static const struct toml_row log_rows[] = {TEXT("level", log_level_text), {.key = NULL}};
 static const struct toml_row methods_rows[] = {LIST("enable", enable), {.key = NULL}};
 
+static const struct toml_row net_rows[] = {TEXT("interface_prefix", interface_prefix), {.key = NULL}};
+
 static const struct toml_row vol_rows[] = {
+    TEXT("mount_root", mount_root),
     TEXT("data_mount", data_mount),
     LIST("labels", labels),
     {.key = NULL},
@@ -40,6 +44,8 @@ static const struct toml_row vm_rows[] = {
     TEXT("initramfs", initramfs),
     TEXT("image", image),
     NUMBER("boot_deadline_secs", boot_deadline_secs, 1, 3600),
+    TEXT("uid_range", uid_range_text),
+    NUMBER("exec_output_bytes", exec_output_bytes, 1024, 64 << 20),
     {.key = NULL},
 };
 
@@ -48,6 +54,7 @@ static const struct toml_row rows[] = {
     {.key = "state", .type = ROW_TABLE, .rows = state_rows},
     {.key = "log", .type = ROW_TABLE, .rows = log_rows},
     {.key = "methods", .type = ROW_TABLE, .rows = methods_rows},
+    {.key = "net", .type = ROW_TABLE, .rows = net_rows},
     {.key = "vol", .type = ROW_TABLE, .rows = vol_rows},
     {.key = "vm", .type = ROW_TABLE, .rows = vm_rows},
     {.key = NULL},
@@ -72,6 +79,10 @@ static void set_defaults(struct config *c)
     c->initramfs = "default/initramfs";
     c->image = "default/root.img";
     c->boot_deadline_secs = 30;
+    c->interface_prefix = "pt-";
+    c->mount_root = "/srv/postern/mnt";
+    c->uid_range_text = "900000-999999";
+    c->exec_output_bytes = 1 << 20;
 }
 
 static void apply_flags(struct config *c, const struct flags *flags)
@@ -126,6 +137,15 @@ static bool check_vmm(struct toml_file *f, const struct toml *root, const struct
     return toml_complain(f, at(root, "vm", "vmm"), "\"%s\" is no VMM: cloud-hypervisor, firecracker or qemu", c->vmm);
 }
 
+static bool check_uids(struct toml_file *f, const struct toml *root, struct config *c)
+{
+    int used = 0;
+    if (sscanf(c->uid_range_text, "%u-%u%n", &c->uid_first, &c->uid_last, &used) == 2 && c->uid_range_text[used] == '\0' && c->uid_first >= 1000 &&
+        c->uid_first <= c->uid_last)
+        return true;
+    return toml_complain(f, at(root, "vm", "uid_range"), "\"%s\" is no range of uids such as 900000-999999", c->uid_range_text);
+}
+
 static bool is_absolute(const char *path)
 {
     return path == NULL || *path == '/';
@@ -136,7 +156,7 @@ static bool check_paths(struct toml_file *f, const struct toml *root, const stru
     const struct {
         const char *section, *key, *path;
     } paths[] = {
-        {"state", "dir", c->state_dir}, {"vol", "data_mount", c->data_mount}, {"vm", "image_root", c->image_root}, {"vm", "jail_root", c->jail_root},
+        {"state", "dir", c->state_dir}, {"vol", "data_mount", c->data_mount}, {"vol", "mount_root", c->mount_root}, {"vm", "image_root", c->image_root}, {"vm", "jail_root", c->jail_root},
     };
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
         if (!is_absolute(paths[i].path))
@@ -153,7 +173,7 @@ struct config *config_load(const struct flags *flags, struct arena *a, const cha
     struct toml_file f = {.name = flags->config ? flags->config : DEFAULT_CONFIG, .a = &c->arena};
     set_defaults(c);
     const struct toml *root = toml_load(&f, flags->config == NULL);
-    bool fine = root && toml_fill(&f, root, rows, c) && check_level(&f, root, c) && check_methods(&f, root, c) && check_vmm(&f, root, c) &&
+    bool fine = root && toml_fill(&f, root, rows, c) && check_level(&f, root, c) && check_methods(&f, root, c) && check_vmm(&f, root, c) && check_uids(&f, root, c) &&
                 check_paths(&f, root, c);
     if (fine) {
         apply_flags(c, flags);

@@ -26,7 +26,10 @@ struct config {
     enum log_level log_level;
     // [methods]
     struct strings enable;           // catalogued methods that are off without it
+    // [net]
+    const char *interface_prefix;    // of taps that postern names; the policy must allow it
     // [vol]
+    const char *mount_root;          // the policy's: what vol.mount mounts lies below it
     const char *data_mount;          // default of vol.list_subvolumes, or NULL
     struct strings labels;           // file systems that vol.list_filesystems shows
     // [vm]
@@ -35,6 +38,9 @@ struct config {
     const char *vmm;                 // of a VM that names none
     const char *kernel, *initramfs, *image; // of a VM that names none
     int64_t boot_deadline_secs;      // Starting to Running
+    const char *uid_range_text;      // "900000-999999": the policy's, for VMs alone
+    uint32_t uid_first, uid_last;
+    int64_t exec_output_bytes;       // of compute.vm.exec, for stdout and for stderr each
 
     const char *acl_path;            // of the access list
     bool acl_optional;               // the default path: may be absent
