@@ -1,0 +1,338 @@
+#!/usr/bin/python3
+"""F: names, indices and taps that aren't the daemon's to use; and the net operations within their bounds.  LIMIT: 240"""
+import fcntl
+import json
+import os
+import struct
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
+import ground
+import hostile
+from hostile import OP, Failed, Helper, Quiet, address, equal, pack, sealed_memfd, test, want
+
+hostile.enter()
+BRIDGE, VETH = 0, 1
+REFUSED = ("denied", "invalid", "not_found", "exists", "quota")
+
+
+def links():
+    return {link["ifname"]: link for link in json.loads(ground.run("ip", "-j", "-d", "link"))}
+
+
+def record(kind=0, source="10.9.0.0/24", to=None, out="", comment="test"):
+    """struct fw_record: u32 kind, wire_addr source, wire_addr to, char out[16], char comment[32]."""
+    to = address(to) if to else bytes(18)
+    body = struct.pack("<I", kind) + address(source) + to
+    return body + out.encode().ljust(16, b"\0") + comment.encode().ljust(32, b"\0")
+
+
+def commit(helper, *records, count=None):
+    fd = sealed_memfd(b"".join(records))
+    try:
+        return helper.ask("fw_commit", {"count": len(records) if count is None else count}, [fd])
+    finally:
+        os.close(fd)
+
+
+@test("F1: names that the kernel or the alphabet forbids are malformed")
+def _():
+    before = hostile.state()
+    for name in ("", "pt-0123456789abcd", "pt-" + "a" * 60, "..", ".", "/", "pt-a/b", "pt-a:1", "pt-%d", "pt- a", "pt-\ta", "pt-a\n", "a" * 16, "pt-a" + "b" * 12):
+        for op, args in (("link_add", {"kind": BRIDGE, "name": name}), ("tap_create", {"name": name}), ("links_del", {"names": [name]}), ("link_set", {"name": name, "up": True})):
+            helper = Helper()
+            try:
+                helper.ends_malformed(pack([1, OP[op], args]))
+            except Failed as e:
+                raise Failed("%s %r: %s" % (op, name, e))
+            finally:
+                helper.close()
+    hostile.unchanged(before)
+
+
+@test("F1: links without the policy's prefix are denied, and none is touched")
+def _():
+    ground.run("ip", "link", "add", "foreign0", "type", "bridge")
+    ground.run("ip", "link", "add", "ptx", "type", "bridge")
+    with Helper() as helper, Quiet(helper):
+        for name in ("lo", "up0", "eth0", "foreign0", "ptx", "pt", "xpt-a", "PT-a", "1", "docker0", "pt-"):
+            helper.refused("link_add", {"kind": BRIDGE, "name": name}, "denied")
+            helper.refused("link_add", {"kind": VETH, "name": name, "peer": "pt-peer"}, "denied")
+            helper.refused("link_add", {"kind": VETH, "name": "pt-v", "peer": name}, "denied")
+            helper.refused("tap_create", {"name": name}, "denied")
+            helper.refused("link_set", {"name": name, "up": False}, "denied")
+            helper.refused("link_set", {"name": name, "mtu": 68}, "denied")
+            helper.refused("links_del", {"names": [name]}, "denied")
+            helper.refused("links_del", {"names": ["pt-absent", name]}, "denied")
+            helper.refused("address_add", {"device": name, "address": address("10.8.0.1/24")}, "denied")
+            helper.refused("address_del", {"device": name, "address": address("127.0.0.1/8")}, "denied")
+    ground.run("ip", "link", "del", "foreign0")
+    ground.run("ip", "link", "del", "ptx")
+
+
+@test("F1: a bridge outside the policy's pattern can be neither made nor joined")
+def _():
+    ground.run("ip", "link", "add", "foreign0", "type", "bridge")
+    with Helper() as helper:
+        before = hostile.state()
+        helper.refused("link_add", {"kind": BRIDGE, "name": "pt-other"}, "denied", "bridge")
+        helper.ok("link_add", {"kind": VETH, "name": "pt-a", "peer": "pt-b"})
+        helper.refused("link_set", {"name": "pt-a", "master": "foreign0"}, "denied", "bridge")
+        helper.refused("link_set", {"name": "pt-a", "master": "pt-b"}, REFUSED)
+        helper.refused("tap_create", {"name": "pt-t", "bridge": "foreign0"}, "denied", "bridge")
+        helper.refused("tap_create", {"name": "pt-t", "bridge": "pt-b"}, REFUSED)
+        want("pt-t" not in links(), "a refused tap stayed")
+        helper.ok("links_del", {"names": ["pt-a"]})
+        hostile.unchanged(before)
+    ground.run("ip", "link", "del", "foreign0")
+
+
+@test("F1: a link with our prefix but without our mark is another's: not changed, not deleted, not joined")
+def _():
+    for name, kind in (("pt-foreign", "bridge"), ("pt-br-foreign", "bridge")):
+        ground.run("ip", "link", "add", name, "type", kind)
+    ground.run("ip", "tuntap", "add", "pt-ftap", "mode", "tap")
+    ground.run("ip", "link", "set", "pt-br-foreign", "alias", "something else")
+    with Helper() as helper:
+        helper.ok("link_add", {"kind": BRIDGE, "name": "pt-br-own"})
+        with Quiet(helper):
+            for name in ("pt-foreign", "pt-br-foreign", "pt-ftap"):
+                helper.refused("link_set", {"name": name, "up": True}, REFUSED)
+                helper.refused("links_del", {"names": [name]}, REFUSED)
+                helper.refused("links_del", {"names": ["pt-br-own", name]}, REFUSED)
+                helper.refused("link_add", {"kind": BRIDGE, "name": name}, REFUSED)
+                helper.refused("tap_create", {"name": name}, REFUSED)
+                helper.refused("tap_create", {"name": name, "want_fd": True}, REFUSED)
+                helper.refused("address_add", {"device": name, "address": address("10.8.0.1/24")}, REFUSED)
+        helper.ok("links_del", {"names": ["pt-br-own"]})
+    for name in ("pt-foreign", "pt-br-foreign", "pt-ftap"):
+        ground.run("ip", "link", "del", name)
+
+
+@test("F1: an alternative name doesn't make a foreign link ours")
+def _():
+    ground.run("ip", "link", "add", "foreign0", "type", "bridge")
+    ground.run("ip", "link", "property", "add", "dev", "foreign0", "altname", "pt-br-alt")
+    with Helper() as helper, Quiet(helper):
+        for op, args in (("links_del", {"names": ["pt-br-alt"]}), ("link_set", {"name": "pt-br-alt", "up": True}), ("address_add", {"device": "pt-br-alt", "address": address("10.8.0.1/24")})):
+            status, _, _ = helper.ask(op, args)
+            want(status in REFUSED or op == "links_del", "%s on an alternative name: %s" % (op, status))
+    ground.run("ip", "link", "del", "foreign0")
+
+
+@test("F2: there is no interface index on the wire")
+def _():
+    named = [(o, n) for o, _, n, _ in hostile.ARGS if "index" in n]
+    equal(named, [], "arguments that are an index")
+
+
+@test("F2: a link swapped by renames between lookup and use never lets a foreign link be changed or deleted")
+def _():
+    ground.run("ip", "link", "add", "foreign0", "type", "bridge")
+    stop = []
+
+    def racer():
+        batch = "link set pt-br-race name pt-br-x\nlink set foreign0 name pt-br-race\nlink set pt-br-race name foreign0\nlink set pt-br-x name pt-br-race\n"
+        import subprocess
+        while not stop:
+            subprocess.run(["ip", "-force", "-batch", "-"], input=batch * 50, text=True, stderr=subprocess.DEVNULL)
+    with Helper() as helper:
+        helper.ok("link_add", {"kind": BRIDGE, "name": "pt-br-race"})
+        thread = threading.Thread(target=racer)
+        thread.start()
+        try:
+            for i in range(1500):
+                helper.ask("link_set", {"name": "pt-br-race", "mtu": 1400})
+        finally:
+            stop.append(1)
+            thread.join()
+        helper.serves()
+        now = links()
+        foreign = now.get("foreign0")
+        want(foreign is not None, "the foreign link is gone: %r" % sorted(now))
+        equal(foreign["mtu"], 1500, "the foreign link's MTU")
+        helper.ask("links_del", {"names": ["pt-br-race", "pt-br-x"]})
+    ground.run("ip", "link", "del", "foreign0")
+
+
+@test("F4: a tap of another owner, of a VM's uid outside the range, or for root is denied")
+def _():
+    with Helper() as helper, Quiet(helper):
+        for uid in (1, 1000, ground.BROKER, ground.NET, 65534, ground.VM_UIDS[0] - 1, ground.VM_UIDS[1] + 1, 4294967294):
+            helper.refused("tap_create", {"name": "pt-t", "owner_uid": uid}, "denied", "uid-range")
+    for uid in (0, 4294967295):
+        helper = Helper()
+        helper.ends_malformed(pack([1, OP["tap_create"], {"name": "pt-t", "owner_uid": uid}]))
+        helper.close()
+
+
+@test("F4: a tap is made persistent, with the owner, MTU, MAC, alias and bridge asked for, and opened again as it is")
+def _():
+    with Helper() as helper:
+        before = hostile.state()
+        helper.ok("link_add", {"kind": BRIDGE, "name": "pt-br0", "mtu": 1400, "mac": bytes.fromhex("02aabbccddee")})
+        asked = {"name": "pt-t0", "owner_uid": ground.VM_UIDS[0] + 5, "bridge": "pt-br0", "mac": bytes.fromhex("02aabbccddef"), "mtu": 1400, "vnet_hdr": True, "want_fd": True, "alias": "vm-x"}
+        results, fds = helper.ok("tap_create", asked)
+        equal(results["created"], True, "created")
+        for fd in fds:
+            os.close(fd)
+        tap = links()["pt-t0"]
+        equal((tap["mtu"], tap["address"], tap["master"]), (1400, "02:aa:bb:cc:dd:ef", "pt-br0"), "the tap")
+        info = tap["linkinfo"]["info_data"]
+        equal((info["persist"], info.get("user"), info["type"], info["vnet_hdr"]), (True, str(ground.VM_UIDS[0] + 5), "tap", True), "the tap's settings")
+        want("vm-x" in tap["ifalias"], "the alias is %r" % tap["ifalias"])
+        equal(links()["pt-br0"]["address"], "02:aa:bb:cc:dd:ee", "the bridge's address, which a port with a lower one must not change")
+        results, fds = helper.ok("tap_create", asked)
+        equal((results["created"], len(fds)), (False, 1), "the second time")
+        for fd in fds:
+            os.close(fd)
+        equal(helper.ok("links_del", {"names": ["pt-t0", "pt-br0", "pt-absent"]}), {"removed": 2}, "deleted")
+        helper.serves()
+        hostile.unchanged(before)
+
+
+@test("F4: a VM's tap can't be opened again for another VM's uid")
+def _():
+    with Helper() as helper:
+        helper.ok("tap_create", {"name": "pt-t1", "owner_uid": ground.VM_UIDS[0]})
+        status, results, fds = helper.ask("tap_create", {"name": "pt-t1", "owner_uid": ground.VM_UIDS[0] + 1, "want_fd": True})
+        for fd in fds:
+            os.close(fd)
+        want(status != "ok", "it was handed out")
+        equal(links()["pt-t1"]["linkinfo"]["info_data"].get("user"), str(ground.VM_UIDS[0]), "its owner")
+        helper.ok("links_del", {"names": ["pt-t1"]})
+
+
+@test("F4: the policy's limit of taps is kept at exactly N")
+def _():
+    with Helper() as helper:
+        before = hostile.state()
+        names = ["pt-q%d" % i for i in range(64)]
+        for name in names:
+            helper.ok("tap_create", {"name": name})
+        helper.refused("tap_create", {"name": "pt-q64"}, "quota", "limit taps")
+        equal(helper.ok("links_del", {"names": names}), {"removed": 64}, "deleted in one request")
+        hostile.unchanged(before)
+
+
+@test("F4: a tap's name that is taken by a link of another kind is refused")
+def _():
+    with Helper() as helper:
+        helper.ok("link_add", {"kind": VETH, "name": "pt-v0", "peer": "pt-v1"})
+        with Quiet(helper):
+            helper.refused("tap_create", {"name": "pt-v0"}, REFUSED)
+            helper.refused("link_add", {"kind": VETH, "name": "pt-v0", "peer": "pt-v2"}, "exists")
+        helper.ok("links_del", {"names": ["pt-v0"]})
+
+
+@test("F5: MTU at and outside its bounds, multicast and zero addresses")
+def _():
+    with Helper() as helper:
+        helper.ok("link_add", {"kind": VETH, "name": "pt-v0", "peer": "pt-v1"})
+        for mtu in (68, 1500, 65535):
+            equal(helper.ask("link_set", {"name": "pt-v0", "mtu": mtu})[0], "ok", "MTU %d" % mtu)
+        helper.ok("link_set", {"name": "pt-v0", "up": True})
+        want("UP" in links()["pt-v0"]["flags"], "up: true doesn't bring it up")
+        helper.ok("link_set", {"name": "pt-v0", "up": False})
+        helper.ok("links_del", {"names": ["pt-v0"]})
+    for mac in ("000000000000", "ffffffffffff", "010000000001", "0200000000", "02000000000000"):
+        helper = Helper()
+        helper.ends_malformed(pack([1, OP["link_set"], {"name": "pt-v0", "mac": bytes.fromhex(mac)}]))
+        helper.close()
+
+
+@test("F5: ports join and leave bridges of ours, and contradictory requests are refused")
+def _():
+    with Helper() as helper:
+        before = hostile.state()
+        helper.ok("link_add", {"kind": BRIDGE, "name": "pt-br0", "stp": True, "vlan_filtering": False})
+        helper.ok("link_add", {"kind": VETH, "name": "pt-v0", "peer": "pt-v1"})
+        helper.ok("link_set", {"name": "pt-v0", "master": "pt-br0"})
+        equal(links()["pt-v0"]["master"], "pt-br0", "the bridge")
+        equal(links()["pt-br0"]["linkinfo"]["info_data"]["stp_state"], 1, "spanning tree")
+        helper.refused("link_set", {"name": "pt-v0", "master": "pt-br0", "no_master": True}, "invalid")
+        helper.ok("link_set", {"name": "pt-v0", "no_master": True})
+        want("master" not in links()["pt-v0"], "it stayed a port")
+        helper.refused("link_add", {"kind": BRIDGE, "name": "pt-br1", "peer": "pt-x"}, REFUSED)
+        helper.ok("links_del", {"names": ["pt-br0", "pt-v0"]})
+        hostile.unchanged(before)
+
+
+@test("F6: addresses: added, there already, deleted; prefixes out of range are malformed")
+def _():
+    with Helper() as helper:
+        before = hostile.state()
+        helper.ok("link_add", {"kind": BRIDGE, "name": "pt-br0"})
+        for text in ("10.77.0.1/24", "fd00:77::1/64"):
+            equal(helper.ok("address_add", {"device": "pt-br0", "address": address(text)}), {"changed": True}, "first " + text)
+            equal(helper.ok("address_add", {"device": "pt-br0", "address": address(text)}), {"changed": False}, "second " + text)
+            want(text in ground.run("ip", "address", "show", "dev", "pt-br0"), text + " isn't there")
+            equal(helper.ok("address_del", {"device": "pt-br0", "address": address(text)}), {"changed": True}, "deleting " + text)
+            equal(helper.ok("address_del", {"device": "pt-br0", "address": address(text)}), {"changed": False}, "deleting it again")
+        helper.ok("links_del", {"names": ["pt-br0"]})
+        hostile.unchanged(before)
+    for raw in (bytes([4, 33]) + bytes(16), bytes([6, 129]) + bytes(16), bytes([5, 8]) + bytes(16), bytes([4, 8]) + b"\x0a" * 16, bytes([4, 8]) + bytes(15), bytes([4, 8]) + bytes(17)):
+        helper = Helper()
+        helper.ends_malformed(pack([1, OP["address_add"], {"device": "pt-br0", "address": raw}]))
+        helper.close()
+
+
+@test("F6: the firewall holds exactly the records of the last commit, in our own table, and none leaves no table")
+def _():
+    with Helper() as helper:
+        before = hostile.state()
+        equal(commit(helper, record(), record(kind=1, source="10.8.0.0/24", to="198.51.100.9/32", out="up0"), record(source="fd00:8::/64"))[0], "ok", "the commit")
+        text = ground.run("nft", "list", "ruleset")
+        want("table inet postern" in text and "masquerade" in text and "198.51.100.9" in text and "10.9.0.0/24" in text and "fd00:8::/64" in text, "the table reads\n" + text)
+        equal([line for line in text.splitlines() if line.startswith("table ")], ["table inet postern {"], "the tables")
+        equal(commit(helper, record(source="10.7.0.0/16"))[0], "ok", "the second commit")
+        text = ground.run("nft", "list", "ruleset")
+        want("10.7.0.0/16" in text and "10.9.0.0/24" not in text, "the second commit didn't replace the first:\n" + text)
+        equal(commit(helper)[0], "ok", "the empty commit")
+        hostile.unchanged(before)
+
+
+@test("F6: records with an unknown kind, an uplink that isn't the policy's, a broken address or a hostile comment are refused as a whole")
+def _():
+    with Helper() as helper, Quiet(helper):
+        good = record()
+        bad = [record(kind=2), record(kind=0xffffffff), record(out="eth0"), record(out="lo"), record(out="up0x"), record(out="up0\"; drop"), record(comment="a\nb"), record(comment="a\x1b[2J"),
+               record(source="10.0.0.0/8", kind=1), record(kind=1, source="10.0.0.0/8", to="fd00::1/128"), record(kind=1, source="10.0.0.0/8", to="10.1.0.0/16"),
+               record(kind=0, to="10.1.1.1/32")]
+        raw = [bytes([4, 33]) + bytes(16), bytes([9, 8]) + bytes(16), bytes([4, 8]) + b"\xff" * 16]
+        bad += [struct.pack("<I", 0) + r + bytes(18 + 48) for r in raw]
+        bad += [good[:-32] + b"x" * 32, good[:38 + 2] + b"u" * 16 + good[56:]]
+        for r in bad:
+            status, failure, _ = commit(helper, good, r)
+            want(status in ("denied", "invalid"), "%r: %s %r" % (r, status, failure))
+        status, _, _ = commit(helper, *[good] * 1001)
+        equal(status, "denied", "1001 records with a limit of 1000")
+
+
+@test("F6: another program's nftables tables stay as they are")
+def _():
+    ground.run("sh", "-c", "nft add table inet foreign; nft add chain inet foreign c '{ type filter hook forward priority 0; }'; nft add table ip postern")
+    with Helper() as helper, Quiet(helper):
+        equal(commit(helper, record())[0], "ok", "the commit")
+        equal(commit(helper)[0], "ok", "the empty commit")
+    ground.run("sh", "-c", "nft delete table inet foreign; nft delete table ip postern")
+
+
+@test("F10: only the listed sysctls can be set, and each says whether it changed")
+def _():
+    with Helper() as helper:
+        for key, path in ((0, "/proc/sys/net/ipv4/ip_forward"), (1, "/proc/sys/net/ipv6/conf/all/forwarding")):
+            was = open(path).read().strip() == "1"
+            equal(helper.ok("sysctl_set", {"key": key, "on": not was}), {"changed": True}, "turning it")
+            equal(open(path).read().strip(), "0" if was else "1", path)
+            equal(helper.ok("sysctl_set", {"key": key, "on": not was}), {"changed": False}, "turning it again")
+            helper.ok("sysctl_set", {"key": key, "on": was})
+    for key in (2, 255, 0xffffffff):
+        helper = Helper()
+        helper.ends_malformed(pack([1, OP["sysctl_set"], {"key": key, "on": True}]))
+        helper.close()
+
+
+hostile.main()
