@@ -1,7 +1,8 @@
-#!/usr/bin/env python3
-"""postern-vsock with a real QEMU and a real Linux guest: the hybrid protocol, flow control, limits, resets."""
+#!/usr/bin/python3
+"""postern-vsock with a real QEMU and a real Linux guest: the hybrid protocol, flow control, limits, resets.  LIMIT: 400"""
 import os, re, select, socket, struct, subprocess, sys, threading, time, traceback
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from vsockvm import AS_VM, boot, read_all, read_exact, read_line
 
 ECHO, SINK, SOURCE, LAZY, DIAL, EARLY, SLAM, REBOOT, NOBODY = 1000, 1001, 1002, 1003, 1004, 1005, 1006, 1007, 4444

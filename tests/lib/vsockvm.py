@@ -1,33 +1,15 @@
-"""A QEMU guest behind postern-vsock, for the tests of the backend alone: no jail, no keeper, no daemon.
+"""A QEMU guest behind postern-vsock with a guest program of its own, for the tests of the backend alone.
 
-VM(kernel_tree) builds an initramfs of the guest program and the kernel's vsock modules, starts backend and QEMU as the
-keeper does (fixed descriptors, empty argv and environment) and waits until the guest says it is ready.
+VM() builds an initramfs of tests/guest-progs/vsock_guest.c and the kernel's vsock modules, starts backend and QEMU as the
+keeper does (fixed descriptors, one unprivileged uid, an empty environment) and waits until the guest says it is ready.
 """
 import fcntl, glob, json, os, resource, shutil, socket, struct, subprocess, tempfile, time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BUILD = os.environ.get("BUILD", os.path.join(ROOT, "build"))
-BACKEND = os.path.join(BUILD, "bin", "postern-vsock")
-MODULES = ("virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci vsock "
-           "vmw_vsock_virtio_transport_common vmw_vsock_virtio_transport").split()
-CID = 77
-UID = 65534
+from guestkit import BUILD, CID, MODULES, ROOT, UNPRIVILEGED, VSOCK_MAGIC, NoBoot, cpio, kernel_tree, qemu_argv
+
 BOOT_DEADLINE = 60
-
-
-class NoBoot(Exception):
-    pass
-
-
-def cpio(files):
-    """A newc archive of {name: (mode, bytes)}."""
-    out = bytearray()
-    for ino, (name, (mode, data)) in enumerate(list(files.items()) + [("TRAILER!!!", (0, b""))], 1):
-        fields = (ino, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0)
-        out += b"070701" + b"".join(b"%08X" % f for f in fields) + name.encode() + b"\0"
-        out += b"\0" * (-len(out) % 4) + data
-        out += b"\0" * (-len(out) % 4)
-    return bytes(out)
+# Backend and QEMU have one unprivileged uid, as in a jail.
+AS_VM = dict(user=UNPRIVILEGED, group=UNPRIVILEGED, extra_groups=[]) if os.getuid() == 0 else {}
 
 
 def guest_program(directory):
@@ -43,12 +25,12 @@ def guest_program(directory):
     return out
 
 
-def initrd(kernel_tree, directory):
+def initrd(tree, directory):
     files = {"dev": (0o040755, b"")}
     with open(guest_program(directory), "rb") as f:
         files["init"] = (0o100755, f.read())
     for i, name in enumerate(MODULES):
-        found = glob.glob(os.path.join(kernel_tree, "lib/modules/*/kernel/**/%s.ko" % name), recursive=True)
+        found = glob.glob(os.path.join(tree, "lib/modules/*/kernel/**/%s.ko" % name), recursive=True)
         if found:  # else it is built in
             with open(found[0], "rb") as f:
                 files["%02d.ko" % i] = (0o100644, f.read())
@@ -56,10 +38,6 @@ def initrd(kernel_tree, directory):
     with open(path, "wb") as f:
         f.write(cpio(files))
     return path
-
-
-# Backend and QEMU have one unprivileged uid, as in a jail.
-AS_VM = dict(user=UID, group=UID, extra_groups=[]) if os.getuid() == 0 else {}
 
 
 def spawn(argv, fds, **kw):
@@ -72,52 +50,52 @@ def spawn(argv, fds, **kw):
 
 
 class VM:
-    def __init__(self, kernel_tree, smp=1, memory="256M"):
+    def __init__(self, memory="256M", smp=1):
         self.dir = tempfile.mkdtemp(prefix="postern-vsock-")
         self.name = os.path.join(self.dir, "vsock.sock")
         self.serial = os.path.join(self.dir, "serial")
         self.qmp_name = os.path.join(self.dir, "qmp")
         self.backend = self.qemu = self.qmp = None
         try:
-            self.start(kernel_tree, smp, memory)
+            if AS_VM:
+                os.chown(self.dir, UNPRIVILEGED, UNPRIVILEGED)
+            self.stderr = open(os.path.join(self.dir, "stderr"), "w+b")
+            # For the test's own thousand clients too.
+            hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            self.start_qemu(self.start_backend(), memory, smp)
+            self.wait_ready(1)
         except BaseException:
             self.close()
             raise
 
-    def start(self, kernel_tree, smp, memory):
-        image = initrd(kernel_tree, self.dir)
-        if AS_VM:
-            os.chown(self.dir, UID, UID)
-        kernel = glob.glob(os.path.join(kernel_tree, "boot/vmlinuz-*"))[0]
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    def start_backend(self):
+        """Starts postern-vsock; the other end of its QEMU socket."""
+        ours, theirs = socket.socketpair()
+        listener = socket.socket(socket.AF_UNIX)
         listener.bind(self.name)
         listener.listen(128)
-        r, w = os.pipe()
-        os.write(w, struct.pack("=IIQ", 0x5056534B, 1, CID))
+        boot, w = os.pipe()
+        os.write(w, struct.pack("=IIQ", VSOCK_MAGIC, 1, CID))
         os.close(w)
-        self.stderr = open(os.path.join(self.dir, "stderr"), "w+b")
-        # Above 1024 for the test's thousand clients too.
-        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        self.backend = spawn([BACKEND], {3: ours.fileno(), 4: listener.fileno(), 5: r}, stderr=self.stderr)
-        os.close(r)
+        # The build directory may be closed to the VM's uid.
+        program = shutil.copy(os.path.join(BUILD, "bin", "postern-vsock"), self.dir)
+        self.backend = spawn([program], {3: ours.fileno(), 4: listener.fileno(), 5: boot}, stderr=self.stderr)
+        os.close(boot)
         ours.close()
         listener.close()
-        os.set_inheritable(theirs.fileno(), True)
-        self.qemu = subprocess.Popen(
-            ["qemu-system-x86_64", "-accel", "tcg",
-             "-machine", "q35,memory-backend=mem,hpet=off,smm=off,vmport=off,smbus=off,sata=off", "-cpu", "max",
-             "-smp", str(smp), "-m", memory, "-object", "memory-backend-memfd,id=mem,size=%s,share=on" % memory,
-             "-nodefaults", "-no-user-config", "-display", "none", "-serial", "file:" + self.serial,
-             "-qmp", "unix:%s,server=on,wait=off" % self.qmp_name,
-             "-chardev", "socket,id=c0,fd=%d" % theirs.fileno(), "-device", "vhost-user-vsock-pci,chardev=c0,romfile=",
-             "-kernel", kernel, "-initrd", image,
-             "-append", "console=ttyS0 quiet panic=-1 tsc=reliable no_timer_check cryptomgr.notests "
-                        "random.trust_cpu=on 8250.nr_uarts=1 i8042.noaux i8042.nopnp i8042.nokbd"],
-            close_fds=False, stdin=subprocess.DEVNULL, stdout=self.stderr, stderr=self.stderr, **AS_VM)
-        theirs.close()
-        self.wait_ready(1)
+        return theirs
+
+    def start_qemu(self, end, memory, smp):
+        tree = kernel_tree()
+        kernel = shutil.copy(glob.glob(os.path.join(tree, "boot/vmlinuz-*"))[0], self.dir)
+        argv = qemu_argv(kernel, initrd(tree, self.dir), "", "file:" + self.serial, memory, smp,
+                         more=["-qmp", "unix:%s,server=on,wait=off" % self.qmp_name, "-chardev", "socket,id=c0,fd=%d" % end.fileno(),
+                               "-device", "vhost-user-vsock-pci,chardev=c0,romfile="])
+        argv.remove("-no-reboot")
+        self.qemu = subprocess.Popen(argv, pass_fds=[end.fileno()], env={"PATH": os.environ["PATH"], "TMPDIR": self.dir},
+                                     stdin=subprocess.DEVNULL, stdout=self.stderr, stderr=self.stderr, **AS_VM)
+        end.close()
 
     def console(self):
         try:
@@ -217,26 +195,9 @@ def read_all(s):
         out += b
 
 
-def kernel_tree():
-    """An unpacked Debian cloud kernel: $POSTERN_TEST_KERNEL, or fetched once with apt into the build directory."""
-    given = os.environ.get("POSTERN_TEST_KERNEL")
-    if given:
-        return given
-    tree = os.path.join(BUILD, "guest", "kernel-tree")
-    if not glob.glob(os.path.join(tree, "boot/vmlinuz-*")):
-        depends = subprocess.check_output(["apt-cache", "depends", "linux-image-cloud-amd64"], text=True)
-        package = depends.split("Depends: ")[1].split()[0]
-        with tempfile.TemporaryDirectory() as d:
-            subprocess.check_call(["apt-get", "-q", "download", package], cwd=d,
-                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            os.makedirs(tree, exist_ok=True)
-            subprocess.check_call(["dpkg", "-x", glob.glob(os.path.join(d, "*.deb"))[0], tree])
-    return tree
-
-
-def boot(**kw):
-    """A VM; a guest in forty hangs at boot under TCG, so one more try."""
+def boot(**options):
+    """A VM; under emulation a guest in forty hangs at boot, so one more try."""
     try:
-        return VM(kernel_tree(), **kw)
+        return VM(**options)
     except NoBoot:
-        return VM(kernel_tree(), **kw)
+        return VM(**options)
