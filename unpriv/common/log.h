@@ -29,8 +29,8 @@ const char *log_level_name(enum log_level level);
 __attribute__((format(printf, 3, 4))) void log_line(enum log_level level, const char *event, const char *pairs, ...);
 
 #define log_error(...) log_line(LEVEL_ERROR, __VA_ARGS__)
-#define log_warn(...) log_line(LEVEL_WARN, __VA_ARGS__)
-#define log_info(...) log_line(LEVEL_INFO, __VA_ARGS__)
+#define log_warn(...)  log_line(LEVEL_WARN, __VA_ARGS__)
+#define log_info(...)  log_line(LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...) log_line(LEVEL_DEBUG, __VA_ARGS__)
 
 #endif

@@ -15,27 +15,27 @@
 #include "unpriv/posternd/mem.h"
 
 enum {
-    ACCESS_GROUPS_MAX = 256, // [[group]] tables
-    PEER_GIDS_MAX = 64,      // a caller's further gids are not looked at, which can only cost it rights
+	ACCESS_GROUPS_MAX = 256, // [[group]] tables
+	PEER_GIDS_MAX = 64,      // a caller's further gids are not looked at, which can only cost it rights
 };
 
 // The other end of a Unix socket, as the kernel vouches for it.
 struct peer {
-    uid_t uid;
-    gid_t gids[PEER_GIDS_MAX + 1]; // the primary one first
-    unsigned n_gids;
+	uid_t uid;
+	gid_t gids[PEER_GIDS_MAX + 1]; // the primary one first
+	unsigned n_gids;
 };
 
 struct caller {
-    uint64_t generation;                      // of the list it was made by; 0 = none yet
-    uint64_t groups[ACCESS_GROUPS_MAX / 64];  // set of group numbers
-    bool anonymous;                           // in no group
-    char name[32];                            // "uid:1000", "token:1f2e3d4c"
+	uint64_t generation;                     // of the list it was made by; 0 = none yet
+	uint64_t groups[ACCESS_GROUPS_MAX / 64]; // set of group numbers
+	bool anonymous;                          // in no group
+	char name[32];                           // "uid:1000", "token:1f2e3d4c"
 };
 
 struct grant {
-    enum rpc_right right;
-    const char *tenant; // of the entry that gave the right, or NULL; lives as long as the list
+	enum rpc_right right;
+	const char *tenant; // of the entry that gave the right, or NULL; lives as long as the list
 };
 
 struct acl;

@@ -7,11 +7,20 @@
 #include "proto/rpc.h"
 
 #define DEFAULT_CONFIG "/etc/postern/postern.toml"
-#define DEFAULT_ACL "/etc/postern/acl.toml"
+#define DEFAULT_ACL    "/etc/postern/acl.toml"
 
-#define TEXT(name, member) {.key = name, .type = ROW_STRING, .offset = offsetof(struct config, member)}
-#define LIST(name, member) {.key = name, .type = ROW_STRINGS, .offset = offsetof(struct config, member)}
-#define NUMBER(name, member, least, most) {.key = name, .type = ROW_INTEGER, .offset = offsetof(struct config, member), .min = least, .max = most}
+#define TEXT(name, member)                                                                                                                           \
+	{                                                                                                                                            \
+		.key = name, .type = ROW_STRING, .offset = offsetof(struct config, member)                                                           \
+	}
+#define LIST(name, member)                                                                                                                           \
+	{                                                                                                                                            \
+		.key = name, .type = ROW_STRINGS, .offset = offsetof(struct config, member)                                                          \
+	}
+#define NUMBER(name, member, least, most)                                                                                                            \
+	{                                                                                                                                            \
+		.key = name, .type = ROW_INTEGER, .offset = offsetof(struct config, member), .min = least, .max = most                               \
+	}
 
 static const struct toml_row rpc_rows[] = {
     LIST("sockets", sockets),
@@ -50,144 +59,141 @@ static const struct toml_row vm_rows[] = {
 };
 
 static const struct toml_row rows[] = {
-    {.key = "rpc", .type = ROW_TABLE, .rows = rpc_rows},
-    {.key = "state", .type = ROW_TABLE, .rows = state_rows},
-    {.key = "log", .type = ROW_TABLE, .rows = log_rows},
-    {.key = "methods", .type = ROW_TABLE, .rows = methods_rows},
-    {.key = "net", .type = ROW_TABLE, .rows = net_rows},
-    {.key = "vol", .type = ROW_TABLE, .rows = vol_rows},
-    {.key = "vm", .type = ROW_TABLE, .rows = vm_rows},
-    {.key = NULL},
+    {.key = "rpc", .type = ROW_TABLE, .rows = rpc_rows}, {.key = "state", .type = ROW_TABLE, .rows = state_rows},
+    {.key = "log", .type = ROW_TABLE, .rows = log_rows}, {.key = "methods", .type = ROW_TABLE, .rows = methods_rows},
+    {.key = "net", .type = ROW_TABLE, .rows = net_rows}, {.key = "vol", .type = ROW_TABLE, .rows = vol_rows},
+    {.key = "vm", .type = ROW_TABLE, .rows = vm_rows},   {.key = NULL},
 };
 
 static void set_defaults(struct config *c)
 {
-    static const char *default_sockets[] = {"/run/postern/rpc.sock", NULL};
-    static const char *default_labels[] = {"mos*", "postern*", NULL};
-    c->sockets = (struct strings){1, default_sockets};
-    c->max_body_bytes = 1 << 20;
-    c->max_connections = 1024;
-    c->max_connections_per_uid = 256;
-    c->idle_timeout_secs = 60;
-    c->state_dir = "/var/lib/postern";
-    c->log_level_text = "info";
-    c->labels = (struct strings){2, default_labels};
-    c->image_root = "/var/lib/postern/images";
-    c->jail_root = "/var/lib/postern-jail";
-    c->vmm = "qemu";
-    c->kernel = "default/vmlinuz";
-    c->initramfs = "default/initramfs";
-    c->image = "default/root.img";
-    c->boot_deadline_secs = 30;
-    c->interface_prefix = "pt-";
-    c->mount_root = "/srv/postern/mnt";
-    c->uid_range_text = "900000-999999";
-    c->exec_output_bytes = 1 << 20;
+	static const char *default_sockets[] = {"/run/postern/rpc.sock", NULL};
+	static const char *default_labels[] = {"mos*", "postern*", NULL};
+	c->sockets = (struct strings){1, default_sockets};
+	c->max_body_bytes = 1 << 20;
+	c->max_connections = 1024;
+	c->max_connections_per_uid = 256;
+	c->idle_timeout_secs = 60;
+	c->state_dir = "/var/lib/postern";
+	c->log_level_text = "info";
+	c->labels = (struct strings){2, default_labels};
+	c->image_root = "/var/lib/postern/images";
+	c->jail_root = "/var/lib/postern-jail";
+	c->vmm = "qemu";
+	c->kernel = "default/vmlinuz";
+	c->initramfs = "default/initramfs";
+	c->image = "default/root.img";
+	c->boot_deadline_secs = 30;
+	c->interface_prefix = "pt-";
+	c->mount_root = "/srv/postern/mnt";
+	c->uid_range_text = "900000-999999";
+	c->exec_output_bytes = 1 << 20;
 }
 
 static void apply_flags(struct config *c, const struct flags *flags)
 {
-    if (flags->state_dir)
-        c->state_dir = arena_strdup(&c->arena, flags->state_dir);
-    if (flags->socket) {
-        const char **one = arena_alloc(&c->arena, 2 * sizeof *one);
-        one[0] = arena_strdup(&c->arena, flags->socket);
-        one[1] = NULL;
-        c->sockets = (struct strings){1, one};
-    }
-    if (flags->verbose)
-        c->log_level = LEVEL_DEBUG;
-    c->acl_path = flags->acl ? flags->acl : DEFAULT_ACL;
-    c->acl_optional = flags->acl == NULL;
+	if (flags->state_dir)
+		c->state_dir = arena_strdup(&c->arena, flags->state_dir);
+	if (flags->socket) {
+		const char **one = arena_alloc(&c->arena, 2 * sizeof *one);
+		one[0] = arena_strdup(&c->arena, flags->socket);
+		one[1] = NULL;
+		c->sockets = (struct strings){1, one};
+	}
+	if (flags->verbose)
+		c->log_level = LEVEL_DEBUG;
+	c->acl_path = flags->acl ? flags->acl : DEFAULT_ACL;
+	c->acl_optional = flags->acl == NULL;
 }
 
 // Where a key of a section stands, for an error.
 static const struct toml *at(const struct toml *root, const char *section, const char *key)
 {
-    return toml_get(toml_get(root, section), key);
+	return toml_get(toml_get(root, section), key);
 }
 
 static bool check_level(struct toml_file *f, const struct toml *root, struct config *c)
 {
-    for (int level = LEVEL_ERROR; level <= LEVEL_DEBUG; level++)
-        if (strcmp(log_level_name((enum log_level)level), c->log_level_text) == 0) {
-            c->log_level = (enum log_level)level;
-            return true;
-        }
-    return toml_complain(f, at(root, "log", "level"), "\"%s\" is no level: error, warn, info or debug", c->log_level_text);
+	for (int level = LEVEL_ERROR; level <= LEVEL_DEBUG; level++)
+		if (strcmp(log_level_name((enum log_level)level), c->log_level_text) == 0) {
+			c->log_level = (enum log_level)level;
+			return true;
+		}
+	return toml_complain(f, at(root, "log", "level"), "\"%s\" is no level: error, warn, info or debug", c->log_level_text);
 }
 
 static bool check_methods(struct toml_file *f, const struct toml *root, const struct config *c)
 {
-    for (size_t i = 0; i < c->enable.n; i++) {
-        size_t m = 0;
-        while (m < RPC_COUNT && strcmp(rpc_methods[m].name, c->enable.v[i]) != 0)
-            m++;
-        if (m == RPC_COUNT)
-            return toml_complain(f, at(root, "methods", "enable"), "there is no method \"%s\"", c->enable.v[i]);
-    }
-    return true;
+	for (size_t i = 0; i < c->enable.n; i++) {
+		size_t m = 0;
+		while (m < RPC_COUNT && strcmp(rpc_methods[m].name, c->enable.v[i]) != 0)
+			m++;
+		if (m == RPC_COUNT)
+			return toml_complain(f, at(root, "methods", "enable"), "there is no method \"%s\"", c->enable.v[i]);
+	}
+	return true;
 }
 
 static bool check_vmm(struct toml_file *f, const struct toml *root, const struct config *c)
 {
-    for (const char *const *v = rpc_kinds[KIND_vmm].values; *v; v++)
-        if (strcmp(*v, c->vmm) == 0)
-            return true;
-    return toml_complain(f, at(root, "vm", "vmm"), "\"%s\" is no VMM: cloud-hypervisor, firecracker or qemu", c->vmm);
+	for (const char *const *v = rpc_kinds[KIND_vmm].values; *v; v++)
+		if (strcmp(*v, c->vmm) == 0)
+			return true;
+	return toml_complain(f, at(root, "vm", "vmm"), "\"%s\" is no VMM: cloud-hypervisor, firecracker or qemu", c->vmm);
 }
 
 static bool check_uids(struct toml_file *f, const struct toml *root, struct config *c)
 {
-    int used = 0;
-    if (sscanf(c->uid_range_text, "%u-%u%n", &c->uid_first, &c->uid_last, &used) == 2 && c->uid_range_text[used] == '\0' && c->uid_first >= 1000 &&
-        c->uid_first <= c->uid_last)
-        return true;
-    return toml_complain(f, at(root, "vm", "uid_range"), "\"%s\" is no range of uids such as 900000-999999", c->uid_range_text);
+	int used = 0;
+	if (sscanf(c->uid_range_text, "%u-%u%n", &c->uid_first, &c->uid_last, &used) == 2 && c->uid_range_text[used] == '\0' &&
+	    c->uid_first >= 1000 && c->uid_first <= c->uid_last)
+		return true;
+	return toml_complain(f, at(root, "vm", "uid_range"), "\"%s\" is no range of uids such as 900000-999999", c->uid_range_text);
 }
 
 static bool is_absolute(const char *path)
 {
-    return path == NULL || *path == '/';
+	return path == NULL || *path == '/';
 }
 
 static bool check_paths(struct toml_file *f, const struct toml *root, const struct config *c)
 {
-    const struct {
-        const char *section, *key, *path;
-    } paths[] = {
-        {"state", "dir", c->state_dir}, {"vol", "data_mount", c->data_mount}, {"vol", "mount_root", c->mount_root}, {"vm", "image_root", c->image_root}, {"vm", "jail_root", c->jail_root},
-    };
-    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
-        if (!is_absolute(paths[i].path))
-            return toml_complain(f, at(root, paths[i].section, paths[i].key), "\"%s\" must be an absolute path", paths[i].path);
-    for (size_t i = 0; i < c->sockets.n; i++)
-        if (!is_absolute(c->sockets.v[i]))
-            return toml_complain(f, at(root, "rpc", "sockets"), "\"%s\" must be an absolute path", c->sockets.v[i]);
-    return c->sockets.n > 0 || toml_complain(f, at(root, "rpc", "sockets"), "\"sockets\" is empty");
+	const struct {
+		const char *section, *key, *path;
+	} paths[] = {
+	    {"state", "dir", c->state_dir},      {"vol", "data_mount", c->data_mount}, {"vol", "mount_root", c->mount_root},
+	    {"vm", "image_root", c->image_root}, {"vm", "jail_root", c->jail_root},
+	};
+	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+		if (!is_absolute(paths[i].path))
+			return toml_complain(f, at(root, paths[i].section, paths[i].key), "\"%s\" must be an absolute path", paths[i].path);
+	for (size_t i = 0; i < c->sockets.n; i++)
+		if (!is_absolute(c->sockets.v[i]))
+			return toml_complain(f, at(root, "rpc", "sockets"), "\"%s\" must be an absolute path", c->sockets.v[i]);
+	return c->sockets.n > 0 || toml_complain(f, at(root, "rpc", "sockets"), "\"sockets\" is empty");
 }
 
 struct config *config_load(const struct flags *flags, struct arena *a, const char **error)
 {
-    struct config *c = xcalloc(1, sizeof *c);
-    struct toml_file f = {.name = flags->config ? flags->config : DEFAULT_CONFIG, .a = &c->arena};
-    set_defaults(c);
-    const struct toml *root = toml_load(&f, flags->config == NULL);
-    bool fine = root && toml_fill(&f, root, rows, c) && check_level(&f, root, c) && check_methods(&f, root, c) && check_vmm(&f, root, c) && check_uids(&f, root, c) &&
-                check_paths(&f, root, c);
-    if (fine) {
-        apply_flags(c, flags);
-        return c;
-    }
-    *error = arena_strdup(a, f.error);
-    config_destroy(c);
-    return NULL;
+	struct config *c = xcalloc(1, sizeof *c);
+	struct toml_file f = {.name = flags->config ? flags->config : DEFAULT_CONFIG, .a = &c->arena};
+	set_defaults(c);
+	const struct toml *root = toml_load(&f, flags->config == NULL);
+	bool fine = root && toml_fill(&f, root, rows, c) && check_level(&f, root, c) && check_methods(&f, root, c) && check_vmm(&f, root, c) &&
+	            check_uids(&f, root, c) && check_paths(&f, root, c);
+	if (fine) {
+		apply_flags(c, flags);
+		return c;
+	}
+	*error = arena_strdup(a, f.error);
+	config_destroy(c);
+	return NULL;
 }
 
 void config_destroy(struct config *c)
 {
-    if (c == NULL)
-        return;
-    arena_finish(&c->arena);
-    free(c);
+	if (c == NULL)
+		return;
+	arena_finish(&c->arena);
+	free(c);
 }

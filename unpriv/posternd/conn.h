@@ -20,13 +20,13 @@ struct exchange;
 struct event;
 
 struct framing {
-    const char *name;
-    // Takes whole messages from in[0..len), returns the number of bytes used up. Stops when conn_is_full.
-    size_t (*input)(struct conn *c, char *in, size_t len);
-    // An exchange of this connection has its whole answer.
-    void (*done)(struct exchange *x);
-    // Says why this connection is being closed: too many of them, or a message that took too long.
-    void (*refuse)(struct conn *c, const char *why);
+	const char *name;
+	// Takes whole messages from in[0..len), returns the number of bytes used up. Stops when conn_is_full.
+	size_t (*input)(struct conn *c, char *in, size_t len);
+	// An exchange of this connection has its whole answer.
+	void (*done)(struct exchange *x);
+	// Says why this connection is being closed: too many of them, or a message that took too long.
+	void (*refuse)(struct conn *c, const char *why);
 };
 
 // Open -> Draining: an error ended the conversation; what is queued is written, input is thrown away.
@@ -34,28 +34,28 @@ struct framing {
 enum conn_state { CONN_OPEN, CONN_DRAINING };
 
 struct conn {
-    int fd;
-    enum conn_state state;
-    bool refused;                 // over the limit of its uid: told so at its first byte
-    bool peer_done;               // it has shut down its writing side: close once all is answered
-    bool deaf;                    // no further message is understood: closed once all before is answered
-    bool held;                    // whole messages wait in `in`, because the connection was full
-    bool writing, reading;        // which events are armed
-    bool handling;                // inside input(): output is written afterwards
-    const struct framing *framing; // NULL before the first byte
-    struct peer peer;
-    struct caller caller;         // of the peer itself; see conn_caller
-    struct text in;               // an unfinished message
-    size_t seen;                  // the framing's: bytes of `in` searched so far
-    size_t want;                  // the framing's: bytes `in` must hold before a look is worth while
-    struct text out;
-    size_t sent;                  // bytes of `out` already written
-    struct event *read_event, *write_event;
-    uint64_t message_since_ns;    // when the unfinished message began; 0 = none
-    uint64_t active_ns;           // last progress of any kind
-    unsigned pending;             // exchanges in the list
-    TAILQ_HEAD(exchanges, exchange) exchanges; // in the order they came
-    TAILQ_ENTRY(conn) link;
+	int fd;
+	enum conn_state state;
+	bool refused;                  // over the limit of its uid: told so at its first byte
+	bool peer_done;                // it has shut down its writing side: close once all is answered
+	bool deaf;                     // no further message is understood: closed once all before is answered
+	bool held;                     // whole messages wait in `in`, because the connection was full
+	bool writing, reading;         // which events are armed
+	bool handling;                 // inside input(): output is written afterwards
+	const struct framing *framing; // NULL before the first byte
+	struct peer peer;
+	struct caller caller; // of the peer itself; see conn_caller
+	struct text in;       // an unfinished message
+	size_t seen;          // the framing's: bytes of `in` searched so far
+	size_t want;          // the framing's: bytes `in` must hold before a look is worth while
+	struct text out;
+	size_t sent; // bytes of `out` already written
+	struct event *read_event, *write_event;
+	uint64_t message_since_ns;                 // when the unfinished message began; 0 = none
+	uint64_t active_ns;                        // last progress of any kind
+	unsigned pending;                          // exchanges in the list
+	TAILQ_HEAD(exchanges, exchange) exchanges; // in the order they came
+	TAILQ_ENTRY(conn) link;
 };
 
 // Takes over a connected socket. `refused` as above.

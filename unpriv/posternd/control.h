@@ -5,10 +5,10 @@
 #include <stdbool.h>
 
 enum {
-    CONTROL_FD = 3,       // in the worker
-    CONTROL_HELPER = 'H', // parent to worker, with a descriptor: a socket to a new helper
-    CONTROL_READY = 'R',  // worker to parent: it serves
-    CONTROL_GONE = 'D',   // worker to parent: the helper's socket is at its end
+	CONTROL_FD = 3,       // in the worker
+	CONTROL_HELPER = 'H', // parent to worker, with a descriptor: a socket to a new helper
+	CONTROL_READY = 'R',  // worker to parent: it serves
+	CONTROL_GONE = 'D',   // worker to parent: the helper's socket is at its end
 };
 
 // Sends a packet, with a descriptor unless fd is -1. False if the other end is gone.

@@ -14,24 +14,24 @@
 struct conn;
 
 struct exchange {
-    struct conn *conn;        // NULL once the client has gone
-    TAILQ_ENTRY(exchange) link; // in conn->exchanges, or in the free list
-    struct caller caller;     // whoever sent it: the connection's peer and what the message itself proves
-    bool credential;          // the message brought a credential, good or not
-    uint32_t uid;             // of the peer
+	struct conn *conn;          // NULL once the client has gone
+	TAILQ_ENTRY(exchange) link; // in conn->exchanges, or in the free list
+	struct caller caller;       // whoever sent it: the connection's peer and what the message itself proves
+	bool credential;            // the message brought a credential, good or not
+	uint32_t uid;               // of the peer
 
-    json_t *tree;             // what parameters borrow their texts from, or NULL
-    struct arena arena;
-    struct text out;          // the answer; empty = none (notifications)
-    unsigned waiting;         // calls not answered yet, plus one while calls are being started
-    bool batch;
+	json_t *tree; // what parameters borrow their texts from, or NULL
+	struct arena arena;
+	struct text out;  // the answer; empty = none (notifications)
+	unsigned waiting; // calls not answered yet, plus one while calls are being started
+	bool batch;
 
-    bool complete;            // the answer is whole
-    bool keep_alive, head_only; // HTTP: what follows the answer; it was a HEAD
-    bool allow_post;          // HTTP: a 405 says that POST would do, not GET
-    bool http10;              // HTTP: the request was in HTTP/1.0
-    int status;               // HTTP: 0 = by the answer, 200 or 204
-    const char *type;         // HTTP: Content-Type
+	bool complete;              // the answer is whole
+	bool keep_alive, head_only; // HTTP: what follows the answer; it was a HEAD
+	bool allow_post;            // HTTP: a 405 says that POST would do, not GET
+	bool http10;                // HTTP: the request was in HTTP/1.0
+	int status;                 // HTTP: 0 = by the answer, 200 or 204
+	const char *type;           // HTTP: Content-Type
 };
 
 // A new exchange at the end of the connection's list.

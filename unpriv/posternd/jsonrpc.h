@@ -12,21 +12,21 @@
 enum { BATCH_MAX = 1024 };
 
 struct call {
-    const char *invalid;   // what makes it no valid request (-32600), or NULL
-    const char *id;        // raw token as written, in the arena; NULL = a notification
-    size_t id_len;
-    const char *method;    // in the arena, NULL if there is none
-    bool has_params;
-    bool has_version, has_id, has_method; // keys seen
-    struct span id_span;   // in the text
+	const char *invalid; // what makes it no valid request (-32600), or NULL
+	const char *id;      // raw token as written, in the arena; NULL = a notification
+	size_t id_len;
+	const char *method; // in the arena, NULL if there is none
+	bool has_params;
+	bool has_version, has_id, has_method; // keys seen
+	struct span id_span;                  // in the text
 };
 
 struct message {
-    bool batch;
-    size_t n;
-    struct call *calls;    // in the arena
-    json_t *tree;          // the caller drops it; NULL where no call has anything a tree is needed for
-    char why[160];         // what is wrong with the text
+	bool batch;
+	size_t n;
+	struct call *calls; // in the arena
+	json_t *tree;       // the caller drops it; NULL where no call has anything a tree is needed for
+	char why[160];      // what is wrong with the text
 };
 
 // Reads text[0..len), which it may change. False = not JSON or beyond a limit (-32700, m->why).

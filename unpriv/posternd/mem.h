@@ -22,8 +22,8 @@ char *xstrdup(const char *s);
 // Bump allocator. What it hands out is aligned to 16 bytes, not zeroed, and goes with arena_reset.
 struct arena_block;
 struct arena {
-    struct arena_block *blocks; // newest first; the oldest stays over a reset
-    size_t used;                // in the newest
+	struct arena_block *blocks; // newest first; the oldest stays over a reset
+	size_t used;                // in the newest
 };
 void *arena_alloc(struct arena *a, size_t n);
 void *arena_zalloc(struct arena *a, size_t n);
@@ -37,8 +37,8 @@ void arena_finish(struct arena *a);
 
 // A growing byte buffer, not NUL-terminated. Zeroed is empty.
 struct text {
-    char *at;
-    size_t len, room;
+	char *at;
+	size_t len, room;
 };
 void text_grow(struct text *t, size_t more);
 void text_finish(struct text *t);
@@ -55,22 +55,22 @@ void text_json(struct text *t, const char *s, size_t n);
 
 static inline void text_add(struct text *t, const void *p, size_t n)
 {
-    if (t->room - t->len < n)
-        text_grow(t, n);
-    memcpy(t->at + t->len, p, n);
-    t->len += n;
+	if (t->room - t->len < n)
+		text_grow(t, n);
+	memcpy(t->at + t->len, p, n);
+	t->len += n;
 }
 
 static inline void text_str(struct text *t, const char *s)
 {
-    text_add(t, s, strlen(s));
+	text_add(t, s, strlen(s));
 }
 
 static inline void text_char(struct text *t, char c)
 {
-    if (t->room == t->len)
-        text_grow(t, 1);
-    t->at[t->len++] = c;
+	if (t->room == t->len)
+		text_grow(t, 1);
+	t->at[t->len++] = c;
 }
 
 #define text_lit(t, literal) text_add(t, "" literal, sizeof(literal) - 1)

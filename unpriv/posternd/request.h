@@ -20,27 +20,27 @@
 struct exchange;
 
 struct request {
-    uint64_t id;                     // unique in this process: "rid" in logs and audit rows
-    const struct rpc_method *method;
-    enum rpc_method_id method_id;
-    enum rpc_right right;            // the caller's right for this method
-    const char *identity;            // "uid:1000", "token:1f2e3d4c"
-    const char *tenant;              // whom what is made belongs to; NULL = the host
-    uint32_t uid;                    // the caller's uid by SO_PEERCRED
-    bool dry_run;                    // say what would change, change nothing
-    uint32_t limit;                  // of a paged method: most elements wanted, 0 = all
-    const char *cursor;              // of a paged method: only elements after this key, or NULL
-    const json_t *params;            // as the client wrote them (object, array or NULL), for the audit
-    struct arena *arena;             // lives as long as the request
-    uint64_t started_ns;             // CLOCK_MONOTONIC
-    void *audit;                     // the audit hooks' own
+	uint64_t id; // unique in this process: "rid" in logs and audit rows
+	const struct rpc_method *method;
+	enum rpc_method_id method_id;
+	enum rpc_right right; // the caller's right for this method
+	const char *identity; // "uid:1000", "token:1f2e3d4c"
+	const char *tenant;   // whom what is made belongs to; NULL = the host
+	uint32_t uid;         // the caller's uid by SO_PEERCRED
+	bool dry_run;         // say what would change, change nothing
+	uint32_t limit;       // of a paged method: most elements wanted, 0 = all
+	const char *cursor;   // of a paged method: only elements after this key, or NULL
+	const json_t *params; // as the client wrote them (object, array or NULL), for the audit
+	struct arena *arena;  // lives as long as the request
+	uint64_t started_ns;  // CLOCK_MONOTONIC
+	void *audit;          // the audit hooks' own
 
-    struct exchange *exchange;       // from here on private to rpc.c and rpc_reply.c
-    const char *raw_id;              // as written; NULL for a notification
-    size_t raw_id_len;
-    struct text held;                // the answer, while the audit commits
-    int code;                        // 0, or the error code answered
-    const char *result;              // "ok", or the kind of failure
+	struct exchange *exchange; // from here on private to rpc.c and rpc_reply.c
+	const char *raw_id;        // as written; NULL for a notification
+	size_t raw_id_len;
+	struct text held;   // the answer, while the audit commits
+	int code;           // 0, or the error code answered
+	const char *result; // "ok", or the kind of failure
 };
 
 #define METHOD(id, name, right, doc) void rpc_##id(struct request *rq, const struct rpc_##id##_params *p);
@@ -52,20 +52,20 @@ void request_reply(struct request *rq, const void *result);
 // Answers with ready JSON text instead of a result struct (rpc.discover, whose result is the document).
 void request_reply_raw(struct request *rq, const char *json, size_t len);
 
-#define METHOD(id, name, right, doc) \
-    static inline void reply_##id(struct request *rq, const struct rpc_##id##_result *result) \
-    { \
-        request_reply(rq, result); \
-    }
+#define METHOD(id, name, right, doc)                                                                                                                 \
+	static inline void reply_##id(struct request *rq, const struct rpc_##id##_result *result)                                                    \
+	{                                                                                                                                            \
+		request_reply(rq, result);                                                                                                           \
+	}
 #include "proto/rpc.def"
 
 // A failure in full: error -32000 with data {kind, detail, hint?, errno?, holder?}.
 struct failure {
-    enum fail_kind kind;
-    const char *detail; // what happened, with names and numbers
-    const char *hint;   // one sentence that tells a person what to do, or NULL
-    const char *holder; // what holds the thing that is busy, or NULL
-    int err;            // errno value, or 0
+	enum fail_kind kind;
+	const char *detail; // what happened, with names and numbers
+	const char *hint;   // one sentence that tells a person what to do, or NULL
+	const char *holder; // what holds the thing that is busy, or NULL
+	int err;            // errno value, or 0
 };
 void fail_with(struct request *rq, const struct failure *f);
 
@@ -82,13 +82,13 @@ __attribute__((format(printf, 2, 3))) void fail_internal(struct request *rq, con
 
 // Called around every WRITE and ADMIN request. The store sets them; without them writes go unaudited.
 struct audit_hooks {
-    // Before the handler: make the pending row, then call go(rq), now or later. rq->audit is yours.
-    void (*begin)(struct request *rq, void (*go)(struct request *rq));
-    // After the handler: rq->code and rq->result say how it ended. Close the row, then call send(rq)
-    // once it is committed; the answer leaves then.
-    void (*end)(struct request *rq, void (*send)(struct request *rq));
-    // A write that was refused (right too low, no identity, bad parameters): no answer waits for it.
-    void (*refused)(struct request *rq, int code, const char *why);
+	// Before the handler: make the pending row, then call go(rq), now or later. rq->audit is yours.
+	void (*begin)(struct request *rq, void (*go)(struct request *rq));
+	// After the handler: rq->code and rq->result say how it ended. Close the row, then call send(rq)
+	// once it is committed; the answer leaves then.
+	void (*end)(struct request *rq, void (*send)(struct request *rq));
+	// A write that was refused (right too low, no identity, bad parameters): no answer waits for it.
+	void (*refused)(struct request *rq, int code, const char *why);
 };
 void audit_set_hooks(const struct audit_hooks *hooks);
 

@@ -10,9 +10,9 @@
 
 // What the machinery gives to many methods, beside those of the rows.
 struct common_params {
-    bool dry_run;       // every WRITE and ADMIN method
-    uint32_t limit;     // every method with a paged result; 0 = all
-    const char *cursor;
+	bool dry_run;   // every WRITE and ADMIN method
+	uint32_t limit; // every method with a paged result; 0 = all
+	const char *cursor;
 };
 
 // Compiles the kinds' patterns; once, before anything is read. False, logged, if a row's pattern is malformed.

@@ -6,8 +6,8 @@
 #include "unpriv/posternd/mem.h"
 
 struct page {
-    uint32_t limit;     // 0 = no limit
-    const char *cursor; // only what sorts after this key, or NULL
+	uint32_t limit;     // 0 = no limit
+	const char *cursor; // only what sorts after this key, or NULL
 };
 
 // Appends the result object. A paged list may come in any order: it is sorted by its key, cut by

@@ -9,13 +9,13 @@ struct exchange;
 struct request;
 
 struct rpc_error {
-    int code;
-    const char *detail;
-    const char *raw_id;      // as written; NULL = null
-    size_t raw_id_len;
-    const char *kind, *hint, *holder; // of -32000, or NULL
-    int err;                 // errno value, or 0
-    enum rpc_right needed, held; // of -32003
+	int code;
+	const char *detail;
+	const char *raw_id; // as written; NULL = null
+	size_t raw_id_len;
+	const char *kind, *hint, *holder; // of -32000, or NULL
+	int err;                          // errno value, or 0
+	enum rpc_right needed, held;      // of -32003
 };
 
 // Appends a whole error answer, {"jsonrpc":"2.0","error":{…},"id":…}.

@@ -3,24 +3,24 @@
 
 static void pass(struct request *rq, void (*next)(struct request *rq))
 {
-    next(rq);
+	next(rq);
 }
 
 static void ignore(struct request *rq, int code, const char *why)
 {
-    (void)rq;
-    (void)code;
-    (void)why;
+	(void)rq;
+	(void)code;
+	(void)why;
 }
 
 static struct audit_hooks hooks = {.begin = pass, .end = pass, .refused = ignore};
 
 void audit_set_hooks(const struct audit_hooks *h)
 {
-    hooks = *h;
+	hooks = *h;
 }
 
 const struct audit_hooks *rpc_audit(void)
 {
-    return &hooks;
+	return &hooks;
 }

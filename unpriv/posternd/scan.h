@@ -15,22 +15,22 @@ enum { SCAN_DEPTH = 32 };
 
 // Where a value lies in the text; a string's span is without its quotes, escapes not yet resolved.
 struct span {
-    char *at;
-    size_t len;
+	char *at;
+	size_t len;
 };
 
 enum scan_type { SCAN_NULL, SCAN_BOOLEAN, SCAN_NUMBER, SCAN_STRING, SCAN_ARRAY, SCAN_OBJECT };
 
 struct scan {
-    char *start, *at, *end;
-    const char *why; // what is wrong at `at`, once a call has returned false
-    bool number_too_big; // the last scan_value was an integer that int64_t can't hold: fine for an id
+	char *start, *at, *end;
+	const char *why;     // what is wrong at `at`, once a call has returned false
+	bool number_too_big; // the last scan_value was an integer that int64_t can't hold: fine for an id
 };
 
 struct scanned {
-    enum scan_type type;
-    struct span span; // the whole value as written, quotes included
-    bool empty;       // of an array or object: has no members
+	enum scan_type type;
+	struct span span; // the whole value as written, quotes included
+	bool empty;       // of an array or object: has no members
 };
 
 void scan_init(struct scan *s, char *text, size_t len);

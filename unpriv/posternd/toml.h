@@ -15,17 +15,17 @@ enum { TOML_BYTES_MAX = 1 << 20, TOML_DEPTH_MAX = 16, TOML_VALUES_MAX = 65536 };
 enum toml_type { TOML_STRING, TOML_INTEGER, TOML_FLOAT, TOML_BOOLEAN, TOML_ARRAY, TOML_TABLE };
 
 struct toml {
-    enum toml_type type;
-    int line, column;        // from 1; columns count bytes
-    const char *key;         // in a table; NULL in an array
-    union {
-        const char *string;  // NUL-terminated; a document may not hold NUL
-        int64_t integer;
-        double number;
-        bool boolean;
-    };
-    struct toml *first, *last, *next; // members of a table or array in order; next sibling
-    unsigned how;            // the reader's own: what may still be added to a table
+	enum toml_type type;
+	int line, column; // from 1; columns count bytes
+	const char *key;  // in a table; NULL in an array
+	union {
+		const char *string; // NUL-terminated; a document may not hold NUL
+		int64_t integer;
+		double number;
+		bool boolean;
+	};
+	struct toml *first, *last, *next; // members of a table or array in order; next sibling
+	unsigned how;                     // the reader's own: what may still be added to a table
 };
 
 // Reads text[0..len) into a tree in the arena. NULL = wrong: *error is "name:line:column: what", in the arena.

@@ -9,25 +9,25 @@ enum toml_row_type { ROW_STRING, ROW_INTEGER, ROW_BOOLEAN, ROW_STRINGS, ROW_TABL
 
 // A list of strings; NULL-terminated as well.
 struct strings {
-    size_t n;
-    const char **v;
+	size_t n;
+	const char **v;
 };
 
 struct toml_file {
-    const char *name;
-    struct arena *a;
-    const char *error; // the first; "name:line:column: what"
+	const char *name;
+	struct arena *a;
+	const char *error; // the first; "name:line:column: what"
 };
 
 struct toml_row {
-    const char *key;               // NULL ends the rows
-    enum toml_row_type type;
-    size_t offset;                 // of a const char *, int64_t, bool or struct strings
-    int64_t min, max;              // of an integer
-    bool required;
-    const struct toml_row *rows;   // ROW_TABLE: of the table, into the same struct
-    // ROW_TABLES: called for each element of [[key]]; false = f->error is set.
-    bool (*element)(struct toml_file *f, const struct toml *table, void *out);
+	const char *key; // NULL ends the rows
+	enum toml_row_type type;
+	size_t offset;    // of a const char *, int64_t, bool or struct strings
+	int64_t min, max; // of an integer
+	bool required;
+	const struct toml_row *rows; // ROW_TABLE: of the table, into the same struct
+	// ROW_TABLES: called for each element of [[key]]; false = f->error is set.
+	bool (*element)(struct toml_file *f, const struct toml *table, void *out);
 };
 
 // Fills `out` from the members of `table`. Strings are borrowed from the tree.

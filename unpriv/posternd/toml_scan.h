@@ -5,12 +5,12 @@
 #include "unpriv/posternd/toml.h"
 
 struct toml_reader {
-    const char *name;
-    const char *at, *end, *line_start;
-    int line;
-    int values;
-    struct arena *a;
-    const char *error; // the first
+	const char *name;
+	const char *at, *end, *line_start;
+	int line;
+	int values;
+	struct arena *a;
+	const char *error; // the first
 };
 
 // Notes the error at the reader's place (or at `where`) and returns false.
