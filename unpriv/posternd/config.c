@@ -34,14 +34,11 @@ static const struct toml_row rpc_rows[] = {
 
 static const struct toml_row state_rows[] = {TEXT("dir", state_dir), {.key = NULL}};
 static const struct toml_row log_rows[] = {TEXT("level", log_level_text), {.key = NULL}};
-static const struct toml_row methods_rows[] = {LIST("enable", enable), {.key = NULL}};
 
 static const struct toml_row net_rows[] = {TEXT("interface_prefix", interface_prefix), {.key = NULL}};
 
 static const struct toml_row vol_rows[] = {
     TEXT("mount_root", mount_root),
-    TEXT("data_mount", data_mount),
-    LIST("labels", labels),
     {.key = NULL},
 };
 
@@ -59,16 +56,18 @@ static const struct toml_row vm_rows[] = {
 };
 
 static const struct toml_row rows[] = {
-    {.key = "rpc", .type = ROW_TABLE, .rows = rpc_rows}, {.key = "state", .type = ROW_TABLE, .rows = state_rows},
-    {.key = "log", .type = ROW_TABLE, .rows = log_rows}, {.key = "methods", .type = ROW_TABLE, .rows = methods_rows},
-    {.key = "net", .type = ROW_TABLE, .rows = net_rows}, {.key = "vol", .type = ROW_TABLE, .rows = vol_rows},
-    {.key = "vm", .type = ROW_TABLE, .rows = vm_rows},   {.key = NULL},
+    {.key = "rpc", .type = ROW_TABLE, .rows = rpc_rows},
+    {.key = "state", .type = ROW_TABLE, .rows = state_rows},
+    {.key = "log", .type = ROW_TABLE, .rows = log_rows},
+    {.key = "net", .type = ROW_TABLE, .rows = net_rows},
+    {.key = "vol", .type = ROW_TABLE, .rows = vol_rows},
+    {.key = "vm", .type = ROW_TABLE, .rows = vm_rows},
+    {.key = NULL},
 };
 
 static void set_defaults(struct config *c)
 {
 	static const char *default_sockets[] = {"/run/postern/rpc.sock", NULL};
-	static const char *default_labels[] = {"mos*", "postern*", NULL};
 	c->sockets = (struct strings){1, default_sockets};
 	c->max_body_bytes = 1 << 20;
 	c->max_connections = 1024;
@@ -76,7 +75,6 @@ static void set_defaults(struct config *c)
 	c->idle_timeout_secs = 60;
 	c->state_dir = "/var/lib/postern";
 	c->log_level_text = "info";
-	c->labels = (struct strings){2, default_labels};
 	c->image_root = "/var/lib/postern/images";
 	c->jail_root = "/var/lib/postern-jail";
 	c->vmm = "qemu";
@@ -122,18 +120,6 @@ static bool check_level(struct toml_file *f, const struct toml *root, struct con
 	return toml_complain(f, at(root, "log", "level"), "\"%s\" is no level: error, warn, info or debug", c->log_level_text);
 }
 
-static bool check_methods(struct toml_file *f, const struct toml *root, const struct config *c)
-{
-	for (size_t i = 0; i < c->enable.n; i++) {
-		size_t m = 0;
-		while (m < RPC_COUNT && strcmp(rpc_methods[m].name, c->enable.v[i]) != 0)
-			m++;
-		if (m == RPC_COUNT)
-			return toml_complain(f, at(root, "methods", "enable"), "there is no method \"%s\"", c->enable.v[i]);
-	}
-	return true;
-}
-
 static bool check_vmm(struct toml_file *f, const struct toml *root, const struct config *c)
 {
 	for (const char *const *v = rpc_kinds[KIND_vmm].values; *v; v++)
@@ -161,8 +147,10 @@ static bool check_paths(struct toml_file *f, const struct toml *root, const stru
 	const struct {
 		const char *section, *key, *path;
 	} paths[] = {
-	    {"state", "dir", c->state_dir},      {"vol", "data_mount", c->data_mount}, {"vol", "mount_root", c->mount_root},
-	    {"vm", "image_root", c->image_root}, {"vm", "jail_root", c->jail_root},
+	    {"state", "dir", c->state_dir},
+	    {"vol", "mount_root", c->mount_root},
+	    {"vm", "image_root", c->image_root},
+	    {"vm", "jail_root", c->jail_root},
 	};
 	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
 		if (!is_absolute(paths[i].path))
@@ -179,8 +167,8 @@ struct config *config_load(const struct flags *flags, struct arena *a, const cha
 	struct toml_file f = {.name = flags->config ? flags->config : DEFAULT_CONFIG, .a = &c->arena};
 	set_defaults(c);
 	const struct toml *root = toml_load(&f, flags->config == NULL);
-	bool fine = root && toml_fill(&f, root, rows, c) && check_level(&f, root, c) && check_methods(&f, root, c) && check_vmm(&f, root, c) &&
-	            check_uids(&f, root, c) && check_paths(&f, root, c);
+	bool fine = root && toml_fill(&f, root, rows, c) && check_level(&f, root, c) && check_vmm(&f, root, c) && check_uids(&f, root, c) &&
+	            check_paths(&f, root, c);
 	if (fine) {
 		apply_flags(c, flags);
 		return c;

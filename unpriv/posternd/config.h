@@ -24,14 +24,10 @@ struct config {
 	// [log]
 	const char *log_level_text;
 	enum log_level log_level;
-	// [methods]
-	struct strings enable; // catalogued methods that are off without it
 	// [net]
 	const char *interface_prefix; // of taps that postern names; the policy must allow it
 	// [vol]
 	const char *mount_root; // the policy's: what vol.mount mounts lies below it
-	const char *data_mount; // default of vol.list_subvolumes, or NULL
-	struct strings labels;  // file systems that vol.list_filesystems shows
 	// [vm]
 	const char *image_root;                 // one directory per tenant below it, and "default"
 	const char *jail_root;                  // the helper's jails, for logs and sockets

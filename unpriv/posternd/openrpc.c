@@ -4,7 +4,6 @@
 
 #include "proto/rpc.h"
 #include "unpriv/posternd/rows_read.h"
-#include "unpriv/posternd/rpc.h"
 
 static void put_str(struct text *out, const char *s)
 {
@@ -234,16 +233,12 @@ static void put_schemas(struct text *out)
 
 void openrpc_document(struct text *out)
 {
-	bool first = true;
 	text_lit(out, "{\"openrpc\":\"1.3.2\",\"info\":{\"title\":\"postern\",\"description\":\"Network, storage and microVMs of a "
 	              "host.\",\"version\":\"" POSTERN_VERSION "\"},"
 	              "\"methods\":[");
 	for (size_t i = 0; i < RPC_COUNT; i++) {
-		if (rpc_is_off(&rpc_methods[i]))
-			continue;
-		if (!first)
+		if (i)
 			text_char(out, ',');
-		first = false;
 		put_method(out, &rpc_methods[i]);
 	}
 	text_char(out, ']');

@@ -1,4 +1,4 @@
-// The OpenRPC 1.3.2 document of every method that is on, made from the rows.
+// The OpenRPC 1.3.2 document of every method, made from the rows.
 #ifndef POSTERN_POSTERND_OPENRPC_H
 #define POSTERN_POSTERND_OPENRPC_H
 

@@ -65,27 +65,6 @@ const struct rpc_method *rpc_find(const char *name)
 	return NULL;
 }
 
-// Catalogued, but off until [methods] enable names them.
-static bool is_optional(const struct rpc_method *m)
-{
-	static const char *const names[] = {"net.vlan.set", "net.sysctl.set", "vol.delete_partition", "vol.wipe_disk", "vol.apply_topology"};
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (strcmp(m->name, names[i]) == 0)
-			return true;
-	return false;
-}
-
-bool rpc_is_off(const struct rpc_method *m)
-{
-	if (!is_optional(m))
-		return false;
-	const struct strings *enable = &daemon_config()->enable;
-	for (size_t i = 0; i < enable->n; i++)
-		if (strcmp(m->name, enable->v[i]) == 0)
-			return false;
-	return true;
-}
-
 void rpc_answered(struct exchange *x, const char *json, size_t len)
 {
 	if (json && x->batch)
@@ -199,7 +178,7 @@ static void start_call(struct exchange *x, const struct call *c, const json_t *p
 		return;
 	}
 	const struct rpc_method *m = rpc_find(c->method);
-	if (m == NULL || rpc_is_off(m)) {
+	if (m == NULL) {
 		const char *detail = arena_printf(&x->arena, "%.100s", c->method);
 		refuse(x, c, &(struct rpc_error){.code = RPC_METHOD_NOT_FOUND, .detail = detail});
 		return;

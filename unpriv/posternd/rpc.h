@@ -31,9 +31,6 @@ void rpc_answered(struct exchange *x, const char *json, size_t len);
 // Makes the method index. False, logged, if the rows are at odds with themselves.
 bool rpc_init(void);
 
-// True where a method is catalogued but off and [methods] enable doesn't name it.
-bool rpc_is_off(const struct rpc_method *m);
-
 // The method of this name, or NULL.
 const struct rpc_method *rpc_find(const char *name);
 
