@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """postern-vsock with a real QEMU and a real Linux guest: the hybrid protocol, flow control, limits, resets.  LIMIT: 400"""
-import os, re, select, socket, struct, subprocess, sys, threading, time, traceback
+import os, re, select, signal, socket, struct, subprocess, sys, threading, time, traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from vsockvm import AS_VM, boot, read_all, read_exact, read_line
@@ -401,6 +401,28 @@ def _(vm):
     check("Permission denied" in spy.stderr, "its own uid reads its memory: %r" % spy.stderr)
     with open("/proc/%d/maps" % vm.backend.pid) as f:
         check(not re.search(r"^\S+ \S*wx", f.read(), re.M), "a page is writable and executable")
+
+
+@test("a backend that was stopped and continued goes on")
+def _(vm):
+    s = echo_works(vm)
+    os.kill(vm.backend.pid, signal.SIGSTOP)
+    s.sendall(b"while stopped")
+    time.sleep(0.2)
+    os.kill(vm.backend.pid, signal.SIGCONT)
+    check(read_exact(s, 13) == b"while stopped", "no echo")
+
+
+@test("a guest with two processors and memory on both sides of the 4 GiB hole is served alike")
+def _(vm):
+    big = boot(memory="4G", smp=2)
+    try:
+        echo_works(big)
+        s = big.connect(SOURCE)
+        s.sendall(struct.pack("<Q", 20 << 20))
+        check(read_all(s) == pattern(20 << 20), "bulk differs")
+    finally:
+        big.close()
 
 
 @test("QEMU's end is the backend's, with exit code 0 and nothing to say")

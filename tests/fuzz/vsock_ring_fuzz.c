@@ -91,6 +91,17 @@ static void packet(struct input *in)
 	fake_send_cut(f, &p, data, take(in, 1) % 50);
 }
 
+// Up to four times 60,000 bytes to one connection, which a slow client's backlog can't all hold.
+static void bulk(struct input *in)
+{
+	static const uint8_t data[60000];
+	struct packet p = fake_packet(OP_RW, HOST_PORT_MIN + take(in, 1) % 3, take(in, 1) % 4);
+
+	p.len = sizeof(data);
+	for (uint32_t n = take(in, 1) % 4 + 1; n > 0; n--)
+		fake_send(f, &p, data);
+}
+
 static void take_back(struct input *in)
 {
 	for (uint32_t n = take(in, 1) % 32; n > 0; n--)
@@ -204,7 +215,7 @@ static void wait_some(struct input *in)
 
 static void (*const verbs[])(struct input *) = {
     poke,    set_descriptor, offer,    jump,          packet,       take_back,     message,   raw,
-    restart, connect_one,    open_one, client_writes, client_reads, client_leaves, wait_some,
+    restart, connect_one,    open_one, client_writes, client_reads, client_leaves, wait_some, bulk,
 };
 
 static void balance(const struct mux *m)

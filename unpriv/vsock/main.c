@@ -79,8 +79,8 @@ static int serve(struct device *d, int epoll)
 	bool more = false;
 
 	for (;;) {
-		int n = epoll_wait(epoll, e, EVENTS, more ? 0 : mux_timeout(&d->mux));
-		if (n < 0 && errno != EINTR) {
+		int n = epoll_pwait(epoll, e, EVENTS, more ? 0 : mux_timeout(&d->mux), NULL);
+		if (n < 0 && errno != EINTR) { // EINTR: this process was stopped and continued
 			complain("can't wait for events");
 			return EXIT_PROTOCOL;
 		}
@@ -103,7 +103,7 @@ static int serve(struct device *d, int epoll)
 int main(void)
 {
 	static struct device device;
-	struct vsock_boot boot;
+	struct vsock_boot boot = {0};
 	const char *why;
 
 	if ((why = confine_fds(VSOCK_FD_BOOT, VSOCK_NOFILE_MIN)) != NULL || !read_boot(&boot)) {
