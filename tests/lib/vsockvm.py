@@ -46,6 +46,7 @@ def spawn(argv, fds, **kw):
         moved = {n: fcntl.fcntl(s, fcntl.F_DUPFD, 100) for n, s in fds.items()}
         for n, s in moved.items():
             os.dup2(s, n, inheritable=True)
+            os.close(s)
     return subprocess.Popen(argv, preexec_fn=place, close_fds=False, env={}, **AS_VM, **kw)
 
 
