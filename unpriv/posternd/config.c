@@ -75,12 +75,12 @@ static void set_defaults(struct config *c)
 	c->idle_timeout_secs = 60;
 	c->state_dir = "/var/lib/postern";
 	c->log_level_text = "info";
-	c->image_root = "/var/lib/postern/images";
-	c->jail_root = "/var/lib/postern-jail";
+	c->image_root = "/srv/postern/images";
+	c->jail_root = "/srv/postern/jail";
 	c->vmm = "qemu";
-	c->kernel = "default/vmlinuz";
-	c->initramfs = "default/initramfs";
-	c->image = "default/root.img";
+	c->kernel = "default/kernel";
+	c->initramfs = "default/initrd";
+	c->image = "default/root.ext4";
 	c->boot_deadline_secs = 30;
 	c->interface_prefix = "pt-";
 	c->mount_root = "/srv/postern/mnt";
