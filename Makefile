@@ -149,6 +149,8 @@ $(BUILD)/bin/postern-init: $(INIT_OBJS) Makefile
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 include tests/tests.mk
+# Man pages and completion; installing.
+include unpriv/gen/gen.mk unpriv/dist/install.mk
 
 # ---- everything else -----------------------------------------------------------------------------------------------------------------
 deps:

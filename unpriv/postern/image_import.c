@@ -54,7 +54,7 @@ static bool make_ext4(const struct image_options *o, const char *tree, const cha
 {
 	uint64_t mib = o->size_mib > 0 ? (uint64_t)o->size_mib : size_for(tree);
 	char size[32], inodes[32];
-	const char *const argv[] = {"mke2fs", "-q",  "-t", "ext4", "-F", "-m", "0", "-E", "root_owner=0:0,lazy_itable_init=1", "-N", inodes,
+	const char *const argv[] = {"mke2fs", "-q",  "-t", "ext4", "-F", "-b", "4096", "-m", "0", "-E", "root_owner=0:0,lazy_itable_init=1", "-N", inodes,
 				    "-d",     tree, image, size,  NULL};
 
 	if (o->size_mib > 0)

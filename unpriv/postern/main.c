@@ -13,23 +13,8 @@
 #include "unpriv/postern/verbs.h"
 
 const struct cli_verb cli_verbs[] = {
-	{"run", verb_run, "[--image I] [--kernel K] [--initramfs I] [--cpus N] [--memory MIB] [--net BRIDGE] [--keep] [-i] [-t] [-T] [-e N=V] [-w DIR] [-u USER] -- CMD …",
-	 "Creates and starts a VM, runs a command in it, and removes it.\n\n"
-	 "Without --image and --kernel the default bundle boots. The exit code is the command's. With --keep the VM stays\n"
-	 "and its name is said on standard error. The other options are those of exec."},
-	{"exec", verb_exec, "VM [-i] [-t] [-T] [-e NAME=VALUE] [-w DIR] [-u USER] -- CMD …",
-	 "Runs a command in a VM, with its standard input, output and error here.\n\n"
-	 "The command gets a pseudo-terminal when standard input and output are terminals (-t: always, -T: never).\n"
-	 "-i reads standard input even if it is a terminal and the command has none. INT, TERM, HUP and QUIT go to the\n"
-	 "command's process group; a third INT gives up. The exit code is the command's."},
-	{"console", verb_console, "VM", "Connects to a VM's serial console; ^] ends it."},
-	{"events", verb_events, "[VM] [-f]", "Shows the changes of state of all VMs or one; -f goes on showing new ones."},
-	{"logs", verb_logs, "VM [-f] [--source serial|vmm] [--tail N]", "Shows a VM's log; -f goes on with what is added."},
-	{"image", verb_image, "import NAME DIR|TAR | kernel DEB|DIR | default [DEB] | list | tag NAME NEW | remove NAME",
-	 "Makes and manages images; `postern image --help` shows the options."},
-	{"doctor", verb_doctor, "", "Checks this host, and says what is wrong and how to mend it."},
-	{"call", verb_call, "METHOD [JSON]", "Calls a method with parameters as JSON, from the argument or from standard input."},
-	{"help", verb_help, "[VERB | METHOD | methods [PREFIX]]", "Shows help."},
+#define VERB(name, synopsis, doc) {#name, verb_##name, synopsis, doc},
+#include "unpriv/postern/cli.def"
 	{NULL, NULL, NULL, NULL},
 };
 

@@ -1,0 +1,3 @@
+# make install: see unpriv/dist/install.
+install: all
+	unpriv/dist/install $(BUILD) '$(DESTDIR)' '$(PREFIX)'
