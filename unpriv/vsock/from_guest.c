@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "unpriv/vsock/mux.h"
+#include "unpriv/vsock/mux_parts.h"
 
 static void answer_stray(struct mux *m, const struct packet *p)
 {

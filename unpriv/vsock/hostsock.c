@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "unpriv/vsock/mux.h"
+#include "unpriv/vsock/mux_parts.h"
 
 #define ACCEPT_BURST 128
 

@@ -12,7 +12,7 @@
 //   the host closes                  its bytes go to the guest first, then SHUTDOWN of both ways and LINGER for the RST
 // A half-close of either side is passed on alone, after the bytes before it.
 
-#include "unpriv/vsock/mux.h"
+#include "unpriv/vsock/mux_parts.h"
 
 #include <string.h>
 #include <sys/epoll.h>

@@ -60,22 +60,4 @@ bool mux_has_more(const struct mux *m);
 // The guest's driver starts anew: it knows no connection. What it has yet to answer is asked again.
 void mux_guest_reset(struct mux *m);
 
-// ---- between the multiplexer's own files ----
-
-void mux_say(struct mux *m, struct conn *c, unsigned pending); // queues; PEND_* bits, 0 when bytes may be waiting
-void mux_unready(struct mux *m, struct conn *c);
-void mux_arm(struct mux *m, struct conn *c, struct conn_list *list, uint64_t delay_ms);
-void mux_disarm(struct conn *c);
-void mux_free(struct mux *m, struct conn *c); // without a word to the guest
-void mux_kill(struct mux *m, struct conn *c); // with RST
-void mux_reset_pair(struct mux *m, uint32_t host_port, uint32_t guest_port, uint16_t type);
-void mux_drain(struct mux *m, struct conn *c);  // the guest is gone: keep only what the host has yet to take
-void mux_linger(struct mux *m, struct conn *c); // the host is gone: SHUTDOWN to the guest, then wait for its RST
-void mux_to_host(struct mux *m, struct conn *c, struct iovec *iov, unsigned count, size_t len);
-void mux_flush(struct mux *m, struct conn *c);        // may free c
-bool mux_watch(struct mux *m, struct conn *c);        // adds c's descriptor to epoll
-void host_read_line(struct mux *m, struct conn *c);   // may free c
-void host_answer(struct conn *c);                     // "OK <host port>\n"
-int host_connect(const struct mux *m, uint32_t port); // a connected socket for a guest-initiated connection, or -1
-
 #endif

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-#include "unpriv/vsock/mux.h"
+#include "unpriv/vsock/mux_parts.h"
 
 bool mux_has_more(const struct mux *m)
 {
