@@ -144,12 +144,12 @@ def _():
               os.memfd_create("x", os.MFD_ALLOW_SEALING), sealed_memfd(b"", 0), sealed_memfd(b"", S.F_SEAL_WRITE), sealed_memfd(b"", S.F_SEAL_WRITE | S.F_SEAL_GROW | S.F_SEAL_SEAL),
               sealed_memfd(b"", S.F_SEAL_WRITE | S.F_SEAL_SHRINK | S.F_SEAL_SEAL), sealed_memfd(b"", S.F_SEAL_GROW | S.F_SEAL_SHRINK | S.F_SEAL_SEAL),
               sealed_memfd(b"", S.F_SEAL_WRITE | S.F_SEAL_GROW | S.F_SEAL_SHRINK), os.pidfd_open(os.getpid())]
-    os.mkfifo("/run/fifo")
-    opened.append(os.open("/run/fifo", os.O_RDWR))
+    os.mkfifo(hostile.SCRATCH + "/fifo")
+    opened.append(os.open(hostile.SCRATCH + "/fifo", os.O_RDWR))
     master, slave = os.openpty()
     opened += [master, slave]
-    deleted = os.open("/run/deleted", os.O_CREAT | os.O_RDWR)
-    os.unlink("/run/deleted")
+    deleted = os.open(hostile.SCRATCH + "/deleted", os.O_CREAT | os.O_RDWR)
+    os.unlink(hostile.SCRATCH + "/deleted")
     opened.append(deleted)
     whole = sealed_memfd(b"")
     opened.append(os.open("/proc/self/fd/%d" % whole, os.O_PATH))
@@ -160,16 +160,16 @@ def _():
             raise Failed("%s: %s" % (os.readlink("/proc/self/fd/%d" % fd), e))
     for fd in opened + [whole]:
         os.close(fd)
-    os.unlink("/run/fifo")
+    os.unlink(hostile.SCRATCH + "/fifo")
 
 
 @test("C6: descriptors that aren't a plain file open for reading, given as a VM's disk")
 def _():
     give = pack([1, OP["jail_give"], {"vmm": hostile.VMM_QEMU, "id": "c6", "slot": 2, "path": "default/root.ext4"}])
-    path = "/run/plain"
+    path = hostile.SCRATCH + "/plain"
     with open(path, "w") as f:
         f.write("x")
-    opened = [os.open("/dev/zero", os.O_RDONLY), os.open("/run", os.O_RDONLY), os.open(path, os.O_PATH), os.open(path, os.O_WRONLY), os.pipe()[0], os.openpty()[1]]
+    opened = [os.open("/dev/zero", os.O_RDONLY), os.open(hostile.SCRATCH, os.O_RDONLY), os.open(path, os.O_PATH), os.open(path, os.O_WRONLY), os.pipe()[0], os.openpty()[1]]
     for fd in opened:
         wrong(give, fd)
     for fd in opened:

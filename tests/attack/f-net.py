@@ -193,15 +193,34 @@ def _():
         hostile.unchanged(before)
 
 
-@test("F4: a VM's tap can't be opened again for another VM's uid")
+@test("F4: a tap opened again for another VM's uid changes hands whole, never while the first still holds its queue")
 def _():
+    first, second = ground.VM_UIDS
+
+    def attach(uid):
+        """Whether a process of this uid can attach to the tap."""
+        tun = os.open("/dev/net/tun", os.O_RDWR)  # as root: only attaching is judged
+        pid = os.fork()
+        if pid == 0:
+            os.setgroups([])
+            os.setresgid(uid, uid, uid)
+            os.setresuid(uid, uid, uid)
+            try:
+                fcntl.ioctl(tun, 0x400454ca, struct.pack("16sH22x", b"pt-t1", 0x1002))
+                os._exit(1)
+            except OSError:
+                os._exit(0)
+        os.close(tun)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
     with Helper() as helper:
-        helper.ok("tap_create", {"name": "pt-t1", "owner_uid": ground.VM_UIDS[0]})
-        status, results, fds = helper.ask("tap_create", {"name": "pt-t1", "owner_uid": ground.VM_UIDS[0] + 1, "want_fd": True})
-        for fd in fds:
-            os.close(fd)
-        want(status != "ok", "it was handed out")
-        equal(links()["pt-t1"]["linkinfo"]["info_data"].get("user"), str(ground.VM_UIDS[0]), "its owner")
+        _, fds = helper.ok("tap_create", {"name": "pt-t1", "owner_uid": first, "want_fd": True})
+        helper.refused("tap_create", {"name": "pt-t1", "owner_uid": second, "want_fd": True}, ("busy", "denied", "io"))
+        want(not attach(second) and not attach(first), "it has a second queue")
+        os.close(fds[0])
+        want(attach(first) and not attach(second), "the owner isn't the one asked for")
+        _, fds = helper.ok("tap_create", {"name": "pt-t1", "owner_uid": second, "want_fd": True})
+        os.close(fds[0])
+        want(attach(second) and not attach(first), "the former owner can still attach")
         helper.ok("links_del", {"names": ["pt-t1"]})
 
 
@@ -247,7 +266,7 @@ def _():
 def _():
     with Helper() as helper:
         before = hostile.state()
-        helper.ok("link_add", {"kind": BRIDGE, "name": "pt-br0", "stp": True, "vlan_filtering": False})
+        helper.ok("link_add", {"kind": BRIDGE, "name": "pt-br0", "stp": True})
         helper.ok("link_add", {"kind": VETH, "name": "pt-v0", "peer": "pt-v1"})
         helper.ok("link_set", {"name": "pt-v0", "master": "pt-br0"})
         equal(links()["pt-v0"]["master"], "pt-br0", "the bridge")

@@ -12,6 +12,7 @@ stay, so run() removes those below its own name, and those of an earlier world w
 """
 import ctypes
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -120,10 +121,9 @@ def cgroup_remove(mounts, name):
 def cgroup_sweep(mounts):
     """Removes the cgroups of worlds whose maker is gone."""
     for name in os.listdir(mounts[0]):
-        if name.startswith(CGROUP_PREFIX):
-            pid, _, started = name[len(CGROUP_PREFIX):].partition("-")
-            if start_time(int(pid)) != int(started):
-                cgroup_remove(mounts, name)
+        maker = re.fullmatch(CGROUP_PREFIX + r"(\d+)-(\d+)", name)
+        if maker and start_time(int(maker.group(1))) != int(maker.group(2)):
+            cgroup_remove(mounts, name)
 
 
 class World:
@@ -277,6 +277,7 @@ class World:
         os.close(ready)
         run("ip", "link", "add", UPLINK, "type", "veth", "peer", "name", "in0", "netns", str(self.outside_pid))
         run("ip", "address", "add", UPLINK_ADDRESS + "/24", "dev", UPLINK)
+        run("ip", "link", "set", UPLINK, "addrgenmode", "none")  # no address that comes later by itself
         run("ip", "link", "set", UPLINK, "up")
         run("ip", "route", "add", "default", "via", OUTSIDE)
         there = ["nsenter", "--net=/proc/%d/ns/net" % self.outside_pid, "ip"]

@@ -31,6 +31,7 @@ def enter():
     """Runs the calling program again in a world of its own, unless it is in one already."""
     if "POSTERN_TEST_WORLD" not in os.environ:
         os.execv(os.path.join(ground.TOP, "tests", "with-helper"), ["with-helper", os.path.realpath(sys.argv[0]), *sys.argv[1:]])
+    os.makedirs(SCRATCH, exist_ok=True)
 
 
 # ---- reporting -----------------------------------------------------------------------------------------------------------------------------
@@ -189,10 +190,17 @@ def _rows():
     return names, hashlib.sha256(rows + kinds).digest(), rows.decode()
 
 
+SCRATCH = ground.HOME + "/scratch"  # for what tests leave lying for a while
 OPS, ROWS_HASH, ROWS_TEXT = _rows()
 OP = {n: i for i, n in enumerate(OPS)}
 # (operation, kind, name, required) of every argument
 ARGS = [(o, k, n, r == "REQ") for o, k, n, r in re.findall(r"^ARG\s*\((\w+),\s*(\w+),\s*(\w+),\s*(\w+),", ROWS_TEXT, re.M)]
+
+
+def in_order(op, args):
+    """The arguments in the order of their rows, as a well-formed request has them."""
+    names = [n for o, _, n, _ in ARGS if o == op]
+    return dict(sorted(args.items(), key=lambda a: names.index(a[0])))
 
 
 def address(text):
@@ -245,9 +253,11 @@ def children(pid):
 
 
 def comm(pid):
+    """The name of a process; None where there is none, or it has ended and only waits to be reaped."""
     try:
-        with open("/proc/%d/comm" % pid) as f:
-            return f.read().strip()
+        with open("/proc/%d/stat" % pid) as f:
+            name, _, rest = f.read().partition("(")[2].rpartition(")")
+            return None if rest.split()[0] in "ZX" else name
     except (FileNotFoundError, ProcessLookupError):
         return None
 
@@ -387,7 +397,7 @@ class Helper:
         """Sends a well-formed request and gives back (status, results, descriptors)."""
         ident = self.next if ident is None else ident
         self.next += 1
-        self.send(pack([ident, OP.get(op, op), args or {}]), fds)
+        self.send(pack([ident, OP.get(op, op), in_order(op, args or {})]), fds)
         answer, got = self.receive()
         if answer is None:
             raise Failed("the helper closed instead of answering %s: exit %d: %s" % (op, self.wait(), self.stderr().strip()))
@@ -447,7 +457,7 @@ def state():
     links = re.sub(r"(hello_timer|tcn_timer|topology_change_timer|gc_timer)\s+[\d.]+", "", links)
     return {
         "links": links,
-        "addresses": re.sub(r"valid_lft \S+ preferred_lft \S+", "", ground.run("ip", "-o", "address")),
+        "addresses": re.sub(r" tentative|valid_lft \S+ preferred_lft \S+", "", ground.run("ip", "-o", "address")),
         "routes": ground.run("ip", "route", "show", "table", "all"),
         "firewall": ground.run("nft", "list", "ruleset"),
         "sysctls": open("/proc/sys/net/ipv4/ip_forward").read() + open("/proc/sys/net/ipv6/conf/all/forwarding").read(),
