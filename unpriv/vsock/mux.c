@@ -130,6 +130,10 @@ static void after_write(struct mux *m, struct conn *c, enum to_host result)
 			mux_free(m, c);
 		return;
 	}
+	if (c->backlog.used == 0 && c->shut_guest == SHUT_ALL) {
+		mux_kill(m, c); // RST is what confirms the guest's close
+		return;
+	}
 	if (result == TO_HOST_GONE && (c->eof || (c->shut_guest & SHUT_NO_RECEIVE) != 0)) {
 		mux_linger(m, c);
 		return;
@@ -137,10 +141,6 @@ static void after_write(struct mux *m, struct conn *c, enum to_host result)
 	if (result == TO_HOST_GONE && (c->shut_host & SHUT_NO_RECEIVE) == 0) {
 		c->shut_host |= SHUT_NO_RECEIVE;
 		mux_say(m, c, PEND_SHUTDOWN);
-	}
-	if (c->backlog.used == 0 && c->shut_guest == SHUT_ALL) {
-		mux_kill(m, c); // RST is what confirms the guest's close
-		return;
 	}
 	if (c->backlog.used == 0 && (c->shut_guest & SHUT_NO_SEND) != 0)
 		shutdown(c->fd, SHUT_WR);
@@ -173,6 +173,10 @@ bool mux_watch(struct mux *m, struct conn *c)
 static void open_event(struct mux *m, struct conn *c)
 {
 	// Nothing can be read any more that anybody wants, or all has been read: the host's close is complete.
+	if (c->hung_up && c->shut_guest == SHUT_ALL) {
+		mux_kill(m, c); // the guest has closed before, and waits for this
+		return;
+	}
 	if (c->hung_up && (c->eof || (c->shut_guest & SHUT_NO_RECEIVE) != 0)) {
 		mux_linger(m, c);
 		return;

@@ -531,6 +531,24 @@ TEST("a host that closes is SHUTDOWN of both ways; without an answer RST follows
 	fake_free(f);
 }
 
+TEST("a host that leaves while a closed guest's bytes wait for it is confirmed to the guest at once")
+{
+	static char big[60000];
+	uint32_t host;
+
+	f = fake_up();
+	int fd = fake_open(f, 5, &host);
+	for (int i = 0; i < 6; i++)
+		guest_says(host, 5, big, 60000);
+	guest_shuts(host, 5, SHUT_ALL);
+	close(fd);
+	while (fake_recv(f, &p, NULL))
+		CHECK(p.op != OP_SHUTDOWN);
+	CHECK_INT(p.op, OP_RST);
+	CHECK_INT(in_use(), 0);
+	fake_free(f);
+}
+
 TEST("a close with unread bytes in the client's socket is a close all the same")
 {
 	uint32_t host;
