@@ -67,7 +67,7 @@ static void check(size_t at)
 static struct scmp_arg_cmp compare(const struct filter_test *t)
 {
 	if (t->mask == FULL)
-		return SCMP_CMP64(t->arg, SCMP_CMP_EQ, t->value);
+		return SCMP_CMP64(t->arg, SCMP_CMP_EQ, t->value, 0);
 	return SCMP_CMP64(t->arg, SCMP_CMP_MASKED_EQ, t->mask, t->value);
 }
 
