@@ -241,7 +241,6 @@ static int exec_by_path(const struct command *cmd)
 
 _Noreturn void command_run(const struct command *cmd, const struct job *g, const struct command_io *io)
 {
-	pid_t parent = getppid();
 	int err;
 
 	(void)setsid();
@@ -255,7 +254,7 @@ _Noreturn void command_run(const struct command *cmd, const struct job *g, const
 	become_user(cmd);
 	go_to_cwd(cmd);
 	// After the last change of credentials, which clears it.  A supervisor that is killed takes its command with it.
-	if (!io->orphan && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() != parent)
+	if (!io->orphan && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() != io->parent)
 		_exit(NOT_EXECUTABLE);
 	err = exec_by_path(cmd);
 	give_up(err == ENOENT || err == ENOTDIR ? NOT_FOUND : NOT_EXECUTABLE, cmd->argv[0], err);

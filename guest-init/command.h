@@ -28,7 +28,8 @@ const char *command_prepare(struct command *cmd, const struct msg_exec *req, con
 struct command_io {
 	int fds[3];
 	bool tty;
-	bool orphan;  // detached: outlives the agent's process for it
+	bool orphan;   // detached: outlives the agent's process for it
+	pid_t parent;  // that process
 };
 
 // Becomes the command: session, group, terminal, user, directory, execve.  In a fresh child; what fails is told on its descriptor 2,

@@ -104,22 +104,46 @@ bool conn_put_error(struct conn *c, int err, const char *what)
 	return conn_put(c, &m);
 }
 
-bool conn_await(struct conn *c, struct msg *m, uint64_t until)
+// Waits until `until` for something to move, and moves it.  False: gone, or too late.
+static bool turn(struct conn *c, uint64_t until)
 {
-	for (;;) {
-		struct pollfd p = {.fd = c->fd, .events = POLLIN};
-		enum conn_status st = conn_next(c, m);
-		uint64_t now = now_ms();
+	struct pollfd p = {.fd = c->fd, .events = POLLIN};
+	uint64_t now = now_ms();
 
-		if (st != CONN_MORE || now >= until)
-			return st == CONN_MSG;
-		if (!conn_idle(c))
-			p.events |= POLLOUT;
-		if (poll(&p, 1, (int)(until - now)) < 0 && errno != EINTR)
+	if (now >= until)
+		return false;
+	if (!conn_idle(c))
+		p.events |= POLLOUT;
+	if (poll(&p, 1, (int)(until - now)) < 0)
+		return errno == EINTR;
+	if ((p.revents & POLLOUT) != 0 && !conn_flush(c))
+		return false;
+	return (p.revents & (POLLIN | POLLHUP | POLLERR)) == 0 || conn_fill(c);
+}
+
+bool conn_await(struct conn *c, struct msg *m, unsigned ms)
+{
+	uint64_t until = now_ms() + ms;
+	enum conn_status st;
+
+	while ((st = conn_next(c, m)) == CONN_MORE)
+		if (!turn(c, until))
 			return false;
-		if ((p.revents & POLLOUT) != 0 && !conn_flush(c))
-			return false;
-		if ((p.revents & (POLLIN | POLLHUP | POLLERR)) != 0 && !conn_fill(c))
-			return false;
-	}
+	return st == CONN_MSG;
+}
+
+void conn_finish(struct conn *c, unsigned ms)
+{
+	uint64_t until = now_ms() + ms;
+	struct msg m;
+
+	do {
+		enum conn_status st;
+
+		while ((st = conn_next(c, &m)) == CONN_MSG)
+			if (m.id == MSG_ack)
+				return;
+		if (st == CONN_BAD)
+			c->in_start = c->in_end = 0;
+	} while (turn(c, until));
 }

@@ -45,7 +45,11 @@ bool conn_put(struct conn *c, const struct msg *m);
 // Puts an error: an errno or 0, and a sentence of at most 256 bytes.
 bool conn_put_error(struct conn *c, int err, const char *what);
 
-// Waits for the next message until `until` (now_ms()), sending meanwhile what waits to be sent.  False: gone, wrong, or too late.
-bool conn_await(struct conn *c, struct msg *m, uint64_t until);
+// Waits at most ms for the next message, sending meanwhile what waits to be sent.  False: gone, wrong, or too late.
+bool conn_await(struct conn *c, struct msg *m, unsigned ms);
+
+// Sends what waits to be sent and waits at most ms for the host's ack, or its going: a guest that closed first could lose its last
+// words (Firecracker drops what it has buffered).  Whatever else comes is passed over.
+void conn_finish(struct conn *c, unsigned ms);
 
 #endif

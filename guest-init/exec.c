@@ -14,6 +14,7 @@
 #include "guest-init/relay.h"
 #include "guest-init/text.h"
 
+#define ACK_MS 5000             // to take a refusal
 #define LEFTOVER_GRACE_MS 1000  // for what a command leaves running behind its exit
 
 // All ends of a command's descriptors: theirs[] are the command's 0, 1, 2, ours[] the other ends or -1.
@@ -98,17 +99,13 @@ static int watch_children(void)
 
 static void refuse(struct conn *c, int err, const char *what)
 {
-	uint64_t until = now_ms() + 5000;
-	struct msg m;
-
 	(void)conn_put_error(c, err, what);
-	while (conn_await(c, &m, until) && m.id != MSG_ack)
-		continue;
+	conn_finish(c, ACK_MS);
 }
 
 static pid_t start(const struct command *cmd, struct job *g, const struct ends *e, bool tty, bool orphan)
 {
-	struct command_io io = {.fds = {e->theirs[0], e->theirs[1], e->theirs[2]}, .tty = tty, .orphan = orphan};
+	struct command_io io = {.fds = {e->theirs[0], e->theirs[1], e->theirs[2]}, .tty = tty, .orphan = orphan, .parent = getpid()};
 	pid_t pid = fork();
 
 	if (pid == 0)

@@ -42,12 +42,22 @@ static const char links[][2][16] = {
 	{"/proc/self/fd/2", "/dev/stderr"},
 };
 
+// True where something is mounted already, by the initramfs or the kernel: it lies on another device than its parent.
+static bool mounted(const char *target)
+{
+	char parent[32];
+	struct stat here;
+	struct stat above;
+
+	return text_join(parent, sizeof(parent), target, "/..", NULL) && stat(target, &here) == 0 && stat(parent, &above) == 0 &&
+	       here.st_dev != above.st_dev;
+}
+
 static void mount_row(const struct row *r)
 {
 	if (mkdir(r->target, 0755) < 0 && errno != EEXIST)
 		say("mkdir", r->target, errno);
-	// EBUSY: it is there already, from the initramfs or the kernel.
-	if (mount(r->type, r->target, r->type, r->flags, r->data) < 0 && errno != EBUSY)
+	if (!mounted(r->target) && mount(r->type, r->target, r->type, r->flags, r->data) < 0)
 		say("mount", r->target, errno);
 }
 

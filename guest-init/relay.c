@@ -165,6 +165,14 @@ static void check_child(struct relay *r)
 	}
 }
 
+// True when an output has been read to its end and nobody holds it any more, though its end of file hasn't been read yet.
+static bool at_end(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	return poll(&p, 1, 0) == 1 && (p.revents & (POLLIN | POLLHUP)) == POLLHUP;
+}
+
 static void check_clock(struct relay *r)
 {
 	uint64_t now = now_ms();
@@ -181,7 +189,7 @@ static void check_clock(struct relay *r)
 	}
 	for (unsigned i = 0; i < 2; i++)
 		if (r->ended != 0 && r->out[i] >= 0 && r->owed[i] == 0 && now >= r->drain_until) {
-			r->truncated = true;
+			r->truncated |= !at_end(r->out[i]);
 			close_fd(&r->out[i]);
 		}
 }
@@ -284,14 +292,11 @@ static void fill_exit(const struct relay *r, struct msg *m)
 
 void relay_report(struct relay *r)
 {
-	uint64_t until = now_ms() + ACK_MS;
 	struct msg m;
 
 	fill_exit(r, &m);
 	if (host_gone(r) || !conn_put(r->conn, &m))
 		return;
-	while (conn_await(r->conn, &m, until))
-		if (m.id == MSG_ack)
-			break;
+	conn_finish(r->conn, ACK_MS);
 	conn_end(r->conn);  // before the wait for what the command has left running
 }

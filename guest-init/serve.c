@@ -8,7 +8,7 @@
 #include "guest-init/exec.h"
 #include "guest-init/text.h"
 
-#define REQUEST_MS 10000  // to say hello and what is wanted
+#define REQUEST_MS 10000  // to say hello, and to say what is wanted
 #define ACK_MS 5000       // to take the answer
 
 static void done_or_error(struct conn *c, int err, const char *what)
@@ -21,17 +21,6 @@ static void done_or_error(struct conn *c, int err, const char *what)
 		(void)conn_put_error(c, err, what);
 }
 
-// Sends what waits to be sent, and waits for the host's ack or its going: closing first could lose the answer (Firecracker).
-static void finish(struct conn *c)
-{
-	uint64_t until = now_ms() + ACK_MS;
-	struct msg m;
-
-	while (conn_await(c, &m, until))
-		if (m.id == MSG_ack)
-			return;
-}
-
 static void do_health(struct conn *c, const struct msg *m, const struct serve_env *env)
 {
 	struct msg a = {.id = MSG_healthy};
@@ -41,7 +30,7 @@ static void do_health(struct conn *c, const struct msg *m, const struct serve_en
 	a.healthy.execs = *env->running;
 	a.healthy.agent = (struct mp_slice){.p = (const uint8_t *)POSTERN_VERSION, .len = sizeof(POSTERN_VERSION) - 1};
 	(void)conn_put(c, &a);
-	finish(c);
+	conn_finish(c, ACK_MS);
 }
 
 static void do_exec(struct conn *c, const struct msg *m, const struct serve_env *env)
@@ -58,20 +47,20 @@ static void do_shutdown(struct conn *c, const struct msg *m, const struct serve_
 	unsigned grace = m->shutdown.has_grace_ms ? m->shutdown.grace_ms : 3000;
 
 	done_or_error(c, 0, NULL);
-	finish(c);
+	conn_finish(c, ACK_MS);
 	(void)env->host->power(reboot, grace);
 }
 
 static void do_set_time(struct conn *c, const struct msg *m, const struct serve_env *env)
 {
 	done_or_error(c, env->host->set_time(m->set_time.unix_ms), "the clock can't be set");
-	finish(c);
+	conn_finish(c, ACK_MS);
 }
 
 static void do_reseed(struct conn *c, const struct msg *m, const struct serve_env *env)
 {
 	done_or_error(c, env->host->reseed(m->reseed.seed.p, m->reseed.seed.len), "the generator doesn't take it");
-	finish(c);
+	conn_finish(c, ACK_MS);
 }
 
 // In constant time: any local user of the host may try, where a secret is asked for.
@@ -107,25 +96,24 @@ static void dispatch(struct conn *c, const struct msg *m, const struct serve_env
 			return;
 		}
 	(void)conn_put_error(c, EPROTO, "not a request");
-	finish(c);
+	conn_finish(c, ACK_MS);
 }
 
 void serve(int fd, const struct serve_env *env)
 {
 	static struct conn c;  // a process serves one connection; on the stack it would be 128 KiB
-	uint64_t until = now_ms() + REQUEST_MS;
 	struct msg m;
 
 	conn_init(&c, fd);
-	if (conn_await(&c, &m, until)) {
+	if (conn_await(&c, &m, REQUEST_MS)) {
 		if (!secret_fits(&m.hello, env->secret)) {
 			(void)conn_put_error(&c, EACCES, "the secret is missing or wrong");
-			finish(&c);
-		} else if (conn_await(&c, &m, until)) {
+			conn_finish(&c, ACK_MS);
+		} else if (conn_await(&c, &m, REQUEST_MS)) {
 			dispatch(&c, &m, env);
 		} else {
 			(void)conn_put_error(&c, EPROTO, "no request came, or none that can be read");
-			finish(&c);
+			conn_finish(&c, ACK_MS);
 		}
 	}
 	conn_end(&c);

@@ -1,5 +1,7 @@
 """What the tests that boot guests share: the kernel, cpio archives, QEMU's command line, a guest with its agent."""
-import os, subprocess
+import fcntl, os, resource, shutil, socket, struct, subprocess, tempfile, time
+
+import guestwire
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(os.environ.get("BUILD", os.path.join(ROOT, "build")))
@@ -42,3 +44,115 @@ def qemu_argv(kernel, initrd, append, serial, memory="256M", smp=1, disks=(), mo
     for disk in disks:
         argv += ["-drive", "file=%s,format=raw,if=virtio,snapshot=on" % disk]
     return argv + list(more)
+
+
+CID = 77
+VSOCK_MAGIC = 0x5056534B  # unpriv/common/vsock_boot.h
+UNPRIVILEGED = 65534
+
+
+class NoBoot(Exception):
+    pass
+
+
+class Guest:
+    """The bundle's guest behind postern-vsock, without jail, keeper or daemon: what the agent does is all that is tested."""
+
+    def __init__(self, append="", initrd=None, root=True, deadline=60, memory="256M", more=()):
+        self.dir = tempfile.mkdtemp(prefix="postern-guest-")
+        self.socket = os.path.join(self.dir, "vsock.sock")
+        self.serial = os.path.join(self.dir, "serial")
+        self.backend = self.qemu = None
+        # Backend and QEMU have one uid, as in a jail.
+        self.drop = dict(user=UNPRIVILEGED, group=UNPRIVILEGED, extra_groups=[]) if os.getuid() == 0 else {}
+        try:
+            self.start(append, initrd, root, memory, more)
+            self.wait(deadline)
+        except BaseException:
+            self.close()
+            raise
+
+    def start(self, append, initrd, root, memory, more):
+        where = bundle()
+        if self.drop:
+            os.chown(self.dir, UNPRIVILEGED, UNPRIVILEGED)
+        ours, theirs = socket.socketpair()
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(self.socket)
+        listener.listen(128)
+        boot, w = os.pipe()
+        os.write(w, struct.pack("=IIQ", VSOCK_MAGIC, 1, CID))
+        os.close(w)
+        self.log = open(os.path.join(self.dir, "log"), "w+b")
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+        def place():
+            high = [fcntl.fcntl(f, fcntl.F_DUPFD, 100) for f in (ours.fileno(), listener.fileno(), boot)]
+            for n, f in zip((3, 4, 5), high):
+                os.dup2(f, n)
+            os.closerange(6, 200)
+        self.backend = subprocess.Popen([os.path.join(BUILD, "bin", "postern-vsock")], preexec_fn=place, close_fds=False, env={},
+                                        stderr=self.log, **self.drop)
+        for s in (ours, listener):
+            s.close()
+        os.close(boot)
+        disks = [os.path.join(where, "root.ext4")] if root else []
+        argv = qemu_argv(os.path.join(where, "kernel"), initrd or os.path.join(where, "initrd"),
+                         ("root=/dev/vda " if root else "") + append, "file:" + self.serial, memory, disks=disks,
+                         more=["-chardev", "socket,id=c0,fd=%d" % theirs.fileno(), "-device", "vhost-user-vsock-pci,chardev=c0,romfile=",
+                               "-qmp", "unix:%s/qmp,server=on,wait=off" % self.dir] + list(more))
+        self.qemu = subprocess.Popen(argv, pass_fds=[theirs.fileno()], env={"PATH": os.environ["PATH"], "TMPDIR": self.dir},
+                                     stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, **self.drop)
+        theirs.close()
+
+    def console(self):
+        try:
+            with open(self.serial, "rb") as f:
+                return f.read().decode(errors="replace")
+        except FileNotFoundError:
+            return ""
+
+    def wait(self, deadline=60):
+        """Until the agent answers."""
+        end = time.monotonic() + deadline
+        while True:
+            try:
+                conn = guestwire.Conn(guestwire.hybrid(self.socket, deadline=2))
+                name, _ = conn.request("health")
+                conn.close()
+                if name == "healthy":
+                    return
+            except (OSError, guestwire.Gone):
+                pass
+            if time.monotonic() > end or self.qemu.poll() is not None or self.backend.poll() is not None:
+                self.log.seek(0)
+                raise NoBoot("no agent; console: %s; log: %s" % (self.console()[-1500:], self.log.read().decode(errors="replace")[-500:]))
+            time.sleep(0.05)
+
+    def conn(self, **options):
+        return guestwire.Conn(guestwire.hybrid(self.socket), **options)
+
+    def run(self, *argv, **options):
+        """exec in the guest: (exit's fields, stdout, stderr)."""
+        conn = self.conn()
+        try:
+            return conn.run(*argv, **options)
+        finally:
+            conn.close()
+
+    def close(self):
+        for p in (self.qemu, self.backend):
+            if p is not None:
+                if p.poll() is None:
+                    p.kill()
+                p.wait()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def boot(**options):
+    """A Guest, in a second attempt where the first one didn't come up: under emulation on a busy machine that happens."""
+    try:
+        return Guest(**options)
+    except NoBoot:
+        return Guest(**options)
