@@ -21,10 +21,6 @@ struct entry {
 enum op_status jail_find(struct cell *c, struct jail_vm *vm, uint32_t vmm, const wire_vmid id)
 {
 	vm->dir = -1;
-	if (!layout_named(vmm, id))
-		return cell_fail(c, OPS_INVALID, "id", 0);
-	if (jail_state.jail_root < 0)
-		return cell_fail(c, OPS_DENIED, "jail-root", 0);
 	layout_path(vm->path, vmm, id);
 	layout_cgroup(vm->cgroup, vmm, id);
 	vm->dir = sys_open_dir(jail_state.jail_root, vm->path);

@@ -108,10 +108,6 @@ static enum op_status admit(struct cell *c, const struct op_jail_create_args *a,
 {
 	struct census census = {0};
 
-	if (!policy_in_range(&c->policy.uids, a->uid))
-		return cell_fail(c, OPS_DENIED, "uid-range", 0);
-	if (!c->policy.jail.vmm[a->vmm][0])
-		return cell_fail(c, OPS_DENIED, "vmm", 0);
 	if (take_census(&census, a) < 0)
 		return cell_fail_errno(c, "list jails", errno);
 	if (census.uid_used)

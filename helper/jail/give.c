@@ -13,20 +13,15 @@ static bool same_file(const struct stat *a, const struct stat *b)
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-// check_rights asks whether the caller's own authority covers the gift: it must have the file open for what the VM may do with it.
+// check_rights asks whether the caller's own authority covers the gift: it must have the file open for what the VM may do with it. That the descriptor is a
+// regular file's, open for reading, was asked for both (helper/common/rules.c); this is about the file that the cell found.
 static enum op_status check_rights(struct cell *c, const struct op_jail_give_args *a, int passed, const struct stat *st, uint32_t uid)
 {
-	int mode = sys_access_mode(passed);
-
-	if (!S_ISREG(st->st_mode))
-		return cell_fail(c, OPS_DENIED, "regular file", 0);
-	if (mode != O_RDONLY && mode != O_RDWR)
-		return cell_fail(c, OPS_DENIED, "open for reading", 0);
 	if (!a->writable) // bound, not copied: the VM's uid must be able to read it where it lies
 		return st->st_mode & S_IROTH || st->st_uid == uid ? OPS_OK : cell_fail(c, OPS_DENIED, "readable by others", 0);
 	if (a->slot < SLOT_DISK0)
 		return cell_fail(c, OPS_INVALID, "writable", 0);
-	if (mode != O_RDWR)
+	if (sys_access_mode(passed) != O_RDWR)
 		return cell_fail(c, OPS_DENIED, "open for writing", 0);
 	if (st->st_nlink != 1)
 		return cell_fail(c, OPS_DENIED, "single link", 0);
@@ -74,10 +69,6 @@ enum op_status op_jail_give(struct cell *c, const struct op_jail_give_args *a, c
 	struct jail_vm vm;
 
 	(void)r, (void)out_fds;
-	if (a->slot > SLOT_MAX || !wire_relpath_ok(a->path))
-		return cell_fail(c, OPS_INVALID, "path", 0);
-	if (jail_state.image_root < 0)
-		return cell_fail(c, OPS_DENIED, "image-root", 0);
 	enum op_status status = jail_find(c, &vm, a->vmm, a->id);
 	if (status == OPS_OK && vm.dir < 0)
 		return cell_fail(c, OPS_NOT_FOUND, "jail", 0);

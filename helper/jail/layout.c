@@ -20,11 +20,6 @@ const char *layout_slot(uint32_t slot)
 	return names[slot];
 }
 
-bool layout_named(uint32_t vmm, const wire_vmid id)
-{
-	return vmm <= VMM_MAX && memchr(id, '\0', sizeof(wire_vmid)) && wire_vmid_ok(id);
-}
-
 void layout_path(char path[static JAIL_NAME_SIZE], uint32_t vmm, const wire_vmid id)
 {
 	snprintf(path, JAIL_NAME_SIZE, "%s/%s", layout_vmm(vmm), id);

@@ -53,10 +53,7 @@ struct jail_keeper {
 const char *layout_vmm(uint32_t vmm);
 const char *layout_slot(uint32_t slot);
 
-// layout_named says whether an operation's VMM and id can be part of a path: every cell asks again what the broker has asked.
-bool layout_named(uint32_t vmm, const wire_vmid id);
-
-// layout_path and layout_cgroup write "<vmm>/<id>" and "<vmm>@<id>". The names must be layout_named.
+// layout_path and layout_cgroup write "<vmm>/<id>" and "<vmm>@<id>". VMM and id are checked by the loop (helper/common/recheck.h).
 void layout_path(char path[static JAIL_NAME_SIZE], uint32_t vmm, const wire_vmid id);
 void layout_cgroup(char name[static JAIL_NAME_SIZE], uint32_t vmm, const wire_vmid id);
 

@@ -108,10 +108,6 @@ enum op_status op_jail_spawn(struct cell *c, const struct op_jail_spawn_args *a,
 	struct spawn_plan plan;
 	struct jail_keeper keeper;
 
-	if (!layout_named(a->vmm, a->id))
-		return cell_fail(c, OPS_INVALID, "id", 0);
-	if (spawn_state.jail_root < 0)
-		return cell_fail(c, OPS_DENIED, "jail-root", 0);
 	plan_init(&plan);
 	enum op_status status = plan_make(c, &plan, a, fds);
 	if (status == OPS_OK)

@@ -65,11 +65,6 @@ int sys_stat(int fd, struct stat *st)
 	return fstatat(fd, "", st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW);
 }
 
-int sys_seals(int fd)
-{
-	return fcntl(fd, F_GET_SEALS);
-}
-
 // done closes fd and keeps the errno of what went before.
 static int done(int fd, int result)
 {

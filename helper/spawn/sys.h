@@ -19,7 +19,6 @@ int sys_open_path(int dir, const char *path);
 int sys_open_policy(const char *path);
 void sys_close(int fd);
 int sys_stat(int fd, struct stat *st);
-int sys_seals(int fd);
 int sys_create(int dir, const char *name, const void *bytes, size_t size); // mode 0600, new
 int sys_unlink(int dir, const char *name);
 int sys_rename(int dir, const char *name, const char *to_name);

@@ -141,17 +141,6 @@ static enum op_status mount_at(struct cell *c, const struct vol_source *source, 
 	return status;
 }
 
-static enum op_status check_mount(struct cell *c, const struct op_mount_args *a)
-{
-	if (vol_state.mount_root < 0)
-		return cell_fail(c, OPS_DENIED, "mount-root", 0);
-	if (!wire_relpath_ok(a->target) || a->fstype > FSTYPE_MAX)
-		return cell_fail(c, OPS_INVALID, "target", 0);
-	if (!(c->policy.vol.fstypes & 1u << a->fstype))
-		return cell_fail(c, OPS_DENIED, "mount-fstype", 0);
-	return a->options & ~options_of(a->fstype) ? cell_fail(c, OPS_INVALID, "options", 0) : OPS_OK;
-}
-
 // target_failed tells a way out of the mount root, which is refused, from what isn't there.
 static enum op_status target_failed(struct cell *c)
 {
@@ -163,11 +152,11 @@ enum op_status op_mount(struct cell *c, const struct op_mount_args *a, const int
 {
 	struct vol_source source;
 	const char *leaf;
-	enum op_status status = check_mount(c, a);
 
 	(void)fds, (void)out_fds;
-	if (status == OPS_OK)
-		status = source_open(c, &source, a->source);
+	if (a->options & ~options_of(a->fstype))
+		return cell_fail(c, OPS_INVALID, "options", 0);
+	enum op_status status = source_open(c, &source, a->source);
 	if (status != OPS_OK)
 		return status;
 	int target = target_open(a->target, a->create_target);
@@ -201,10 +190,6 @@ enum op_status op_unmount(struct cell *c, const struct op_unmount_args *a, const
 
 	(void)fds, (void)out_fds;
 	r->has_changed = true;
-	if (vol_state.mount_root < 0)
-		return cell_fail(c, OPS_DENIED, "mount-root", 0);
-	if (!wire_relpath_ok(a->target))
-		return cell_fail(c, OPS_INVALID, "target", 0);
 	int parent = target_open_parent(a->target, &leaf);
 	if (parent < 0)
 		return errno == ENOENT ? OPS_OK : target_failed(c);
