@@ -287,6 +287,7 @@ static bool read_table_head(struct toml_reader *r, struct toml *root, struct tom
 {
 	const char *key;
 	struct toml *in = root;
+	int column = (int)(r->at - r->line_start) + 1;
 	r->at++;
 	if (!read_path(r, &in, &key, IMPLICIT))
 		return false;
@@ -295,6 +296,8 @@ static bool read_table_head(struct toml_reader *r, struct toml *root, struct tom
 		return toml_wrong(r, "\"%s\" is already set at line %d", key, t->line);
 	*current = t ? t : step_into(r, in, key, NAMED);
 	(*current)->how = NAMED;
+	(*current)->line = r->line;
+	(*current)->column = column;
 	if (toml_peek(r) != ']')
 		return toml_wrong(r, "']' was expected");
 	r->at++;
@@ -306,6 +309,7 @@ static bool read_list_head(struct toml_reader *r, struct toml *root, struct toml
 {
 	const char *key;
 	struct toml *in = root;
+	int column = (int)(r->at - r->line_start) + 1;
 	r->at += 2;
 	if (!read_path(r, &in, &key, IMPLICIT))
 		return false;
@@ -320,6 +324,7 @@ static bool read_list_head(struct toml_reader *r, struct toml *root, struct toml
 	}
 	*current = new_value(r, TOML_TABLE);
 	(*current)->how = NAMED;
+	(*current)->column = column;
 	append(list, *current);
 	if (r->end - r->at < 2 || r->at[0] != ']' || r->at[1] != ']')
 		return toml_wrong(r, "']]' was expected");
