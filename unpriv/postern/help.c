@@ -85,8 +85,10 @@ int verb_help(struct cli *cli, int argc, char **argv)
 {
 	const struct rpc_method *m;
 	const struct cli_verb *v;
+	int at = 1;
 
-	(void)cli;
+	if (argc == 2 && cli_option(cli, argc, argv, &at))
+		return CLI_OK;
 	if (argc < 2) {
 		help_overview(stdout);
 		return CLI_OK;
