@@ -508,3 +508,16 @@ def nothing_of_helper_runs():
             return
         want(time.monotonic() < end, "still running: %s" % ", ".join(left))
         time.sleep(0.01)
+
+
+# ---- a kernel that lacks something -----------------------------------------------------------------------------------------------------------
+
+def deny_call(number, error):
+    """Makes one system call of this process and its children fail with this errno, without no_new_privs; as root."""
+    import ctypes
+    LD, JEQ, RET, ERRNO, ALLOW = 0x20, 0x15, 0x06, 0x00050000, 0x7fff0000
+    code = b"".join(struct.pack("HBBI", *i) for i in ((LD, 0, 0, 0), (JEQ, 0, 1, number), (RET, 0, 0, ERRNO | error), (RET, 0, 0, ALLOW)))
+    buffer = ctypes.create_string_buffer(code)
+    program = ctypes.create_string_buffer(struct.pack("HxxxxxxP", 4, ctypes.addressof(buffer)))
+    if ctypes.CDLL(None, use_errno=True).prctl(22, 2, program, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "seccomp")
