@@ -34,7 +34,7 @@ def cpio(files):
     return bytes(out)
 
 
-def qemu_argv(kernel, initrd, append, serial, memory="256M", smp=1, disks=(), more=()):
+def qemu_argv(kernel, initrd, append, serial, memory="256M", smp=1, disks=(), more=(), snapshot="on"):
     """QEMU under TCG as measured to start fastest; disks are raw files, opened through a snapshot so that they stay as they are."""
     argv = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-smp", str(smp), "-m", memory,
             "-machine", "q35,memory-backend=mem,hpet=off,smm=off,vmport=off,smbus=off,sata=off",
@@ -42,7 +42,7 @@ def qemu_argv(kernel, initrd, append, serial, memory="256M", smp=1, disks=(), mo
             "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-serial", serial,
             "-kernel", kernel, "-initrd", initrd, "-append", (CMDLINE + " " + append).strip()]
     for disk in disks:
-        argv += ["-drive", "file=%s,format=raw,if=virtio,snapshot=on" % disk]
+        argv += ["-drive", "file=%s,format=raw,if=virtio,snapshot=%s" % (disk, snapshot)]
     return argv + list(more)
 
 
@@ -59,6 +59,7 @@ class Guest:
     """The bundle's guest behind postern-vsock, without jail, keeper or daemon: what the agent does is all that is tested."""
 
     def __init__(self, append="", initrd=None, root=True, deadline=60, memory="256M", more=()):
+        """root: False for none, or a file to write to instead of the bundle's, which is only read."""
         self.dir = tempfile.mkdtemp(prefix="postern-guest-")
         self.socket = os.path.join(self.dir, "vsock.sock")
         self.serial = os.path.join(self.dir, "serial")
@@ -97,9 +98,9 @@ class Guest:
         for s in (ours, listener):
             s.close()
         os.close(boot)
-        disks = [os.path.join(where, "root.ext4")] if root else []
+        disks = [os.path.join(where, "root.ext4") if root is True else root] if root else []
         argv = qemu_argv(os.path.join(where, "kernel"), initrd or os.path.join(where, "initrd"),
-                         ("root=/dev/vda " if root else "") + append, "file:" + self.serial, memory, disks=disks,
+                         ("root=/dev/vda " if root else "") + append, "file:" + self.serial, memory, disks=disks, snapshot="on" if root is True else "off",
                          more=["-chardev", "socket,id=c0,fd=%d" % theirs.fileno(), "-device", "vhost-user-vsock-pci,chardev=c0,romfile=",
                                "-qmp", "unix:%s/qmp,server=on,wait=off" % self.dir] + list(more))
         self.qemu = subprocess.Popen(argv, pass_fds=[theirs.fileno()], env={"PATH": os.environ["PATH"], "TMPDIR": self.dir},

@@ -171,7 +171,7 @@ class Conn:
         self.send("exec", argv=[a if isinstance(a, bytes) else a.encode() for a in argv], **options)
         return self.expect("started")["pid"]
 
-    def finish(self, stdin=None, timeout=60, ack=True):
+    def finish(self, stdin=None, timeout=120, ack=True):
         """Sends all of stdin and an end of input while it reads; gives (exit's fields, stdout, stderr)."""
         out, err = bytearray(), bytearray()
         todo = bytearray()
