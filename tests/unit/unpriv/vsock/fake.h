@@ -13,6 +13,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -224,8 +225,14 @@ static inline struct fake *fake_new(void)
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	struct epoll_event e = {.events = EPOLLIN, .data.u64 = TAG_QEMU};
 	static unsigned serial;
+	struct rlimit files;
 	int pair[2];
 
+	// A full table is 1023 connections with both ends in this process.
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
 	f->alive = 1;
 	f->now_ms = 1000;
 	snprintf(f->name, sizeof(f->name), "/tmp/vsock-test-%d-%u", (int)getpid(), serial++);
