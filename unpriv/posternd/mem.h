@@ -55,6 +55,8 @@ void text_json(struct text *t, const char *s, size_t n);
 
 static inline void text_add(struct text *t, const void *p, size_t n)
 {
+	if (n == 0)
+		return; // nothing may come from nowhere, and memcpy won't have that
 	if (t->room - t->len < n)
 		text_grow(t, n);
 	memcpy(t->at + t->len, p, n);
