@@ -2,7 +2,6 @@
 #include "unpriv/postern/exec.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -74,11 +73,9 @@ static int open_endpoint(struct cli *cli, struct client *c, const char *vm, int 
 	return sock;
 }
 
-// Standard input is read unless it is closed, or a terminal that the command doesn't get: somebody else may want what is typed there.
+// Standard input is read unless it is a terminal that the command doesn't get: somebody else may want what is typed there.
 static int input_of(const struct exec_options *o, bool tty)
 {
-	if (fcntl(STDIN_FILENO, F_GETFD) < 0)
-		return -1;
 	return tty || o->read_terminal || !isatty(STDIN_FILENO) ? STDIN_FILENO : -1;
 }
 

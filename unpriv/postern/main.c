@@ -2,6 +2,7 @@
 //
 // A synchronous client.  The first words choose what to do: one of the few verbs below, or a method of the rows, whose words they then
 // are.  Nothing here knows a method by name, except for the verbs that put several calls together (run, exec, console, events, logs).
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +67,17 @@ static int dispatch(struct cli *cli, int argc, char **argv)
 	return unknown(argc, argv);
 }
 
+// A standard descriptor that the caller has closed would else become the first thing opened here.
+static bool fill_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	return fd >= 0 && close(fd) == 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct cli cli = {
@@ -75,6 +87,8 @@ int main(int argc, char **argv)
 	};
 	int i = 1, rc;
 
+	if (!fill_standard_descriptors())
+		return CLI_FAILED;
 	for (; i < argc && argv[i][0] == '-'; i++) {
 		if (strcmp(argv[i], "--version") == 0) {
 			puts("postern " POSTERN_VERSION);

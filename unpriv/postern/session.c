@@ -206,7 +206,7 @@ static void receive(struct session *s)
 {
 	ssize_t n = guestwire_fill(&s->in, s->sock);
 
-	if (n == 0)
+	if (n == 0 || (n < 0 && errno == ECONNRESET))
 		fail(s, "the connection to the guest was closed");
 	else if (n < 0 && errno != EAGAIN && errno != ENOBUFS)
 		fail(s, "the connection to the guest: %s", strerror(errno));
