@@ -24,7 +24,7 @@ BUILD = os.path.join(TOP, os.environ.get("BUILD", "build"))
 BASE = "/srv"
 HOME = BASE + "/postern"
 DAEMON, BROKER, NET, VOL = 64990, 64991, 64992, 64993
-VM_UIDS = (900000, 900999)
+VM_UIDS = (900000, 999999)
 UPLINK, UPLINK_ADDRESS, OUTSIDE = "up0", "198.51.100.2", "198.51.100.1"
 LIBEXEC = "/usr/libexec/postern"
 HELPERS = ["postern-helper", "postern-broker", "postern-net", "postern-vol", "postern-jail", "postern-spawn"]
@@ -255,10 +255,10 @@ class World:
             source = os.path.join(BUILD, "bin", name)
             if os.path.exists(source):
                 self._copy(source, os.path.join(HOME, "bin", name))
+        directory(LIBEXEC + "/base/qemu")  # empty where no guest is built: nothing boots then, but the policy is whole
         base = os.path.join(BUILD, "guest", "base-qemu")
         if os.path.isdir(base):
-            directory(LIBEXEC + "/base")
-            run("cp", "-a", "--no-preserve=ownership", base, LIBEXEC + "/base/qemu")
+            run("cp", "-a", "--no-preserve=ownership", base + "/.", LIBEXEC + "/base/qemu")
 
     @staticmethod
     def _copy(source, target):
@@ -308,10 +308,8 @@ class World:
             "interface-prefix pt-", "bridge pt-br*", "uplink " + UPLINK, "route-table 254 1000-1999",
             "mount-root %s/mnt" % HOME, "mount-source /dev/loop*", "mount-fstype ext4 btrfs vfat xfs",
             "image-root %s/images" % HOME, "jail-root %s/jail" % HOME, "cgroup-root " + self.cgroup,
-            "uid-range %d-%d" % VM_UIDS, "limit taps 64 rules 1000 jails 16 requests-per-second 5000",
+            "vmm qemu %s/base/qemu" % LIBEXEC, "uid-range %d-%d" % VM_UIDS, "limit taps 64 rules 1000 jails 16 requests-per-second 5000",
         ]
-        if os.path.isdir(LIBEXEC + "/base/qemu"):
-            lines.append("vmm qemu %s/base/qemu" % LIBEXEC)
         return "\n".join(lines) + "\n"
 
     def environment(self):
