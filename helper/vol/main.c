@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -45,6 +46,7 @@ static void prepare(const struct policy *policy)
 // No Landlock file system rule: under one, move_mount(2) is refused.
 static void give_up_rights(const struct cell *c)
 {
+	static const struct confine_limit limits[] = {{RLIMIT_NPROC, 0}, {RLIMIT_FSIZE, 0}};
 	const struct confine how = {
 	    .name = NAME,
 	    .uid = c->policy.ids.vol_uid,
@@ -52,6 +54,8 @@ static void give_up_rights(const struct cell *c)
 	    .caps = 1u << CAP_SYS_ADMIN,
 	    .mdwe = true,
 	    .landlock = CONFINE_FS_FREE,
+	    .limits = limits,
+	    .nlimits = sizeof limits / sizeof limits[0],
 	    .filter = filter_vol,
 	    .filter_len = filter_vol_len,
 	    .parent = c->policy.launcher,
