@@ -10,7 +10,6 @@
 #include <net/if.h>
 #include <netlink/attr.h>
 #include <string.h>
-#include <sys/random.h>
 
 enum op_status link_ours(struct cell *c, const char *name, struct rtnl_link_info *out)
 {
@@ -32,7 +31,7 @@ enum op_status link_bridge(struct cell *c, const char *name, uint32_t *index)
 	return strcmp(bridge.kind, "bridge") == 0 ? OPS_OK : cell_fail(c, OPS_INVALID, "not a bridge", 0);
 }
 
-int link_delete(uint32_t index)
+static int delete_one(uint32_t index)
 {
 	return rtnl_do(rtnl_link_msg(RTM_DELLINK, 0, index), 0);
 }
@@ -96,9 +95,17 @@ static int mark(const char *name, const char *kind, struct rtnl_link_info *out)
 	return rtnl_do(m, m == NULL ? 1 : rtnl_put_mark(m, kind, NULL));
 }
 
+// Takes back a link that we made under a name that was free; a pair goes with one of its ends.
+static void unmake(const char *name)
+{
+	struct nl_msg *m = rtnl_link_msg(RTM_DELLINK, 0, 0);
+
+	rtnl_do(m, m == NULL ? 1 : nla_put_string(m, IFLA_IFNAME, name));
+}
+
 enum op_status op_link_add(struct cell *c, const struct op_link_add_args *a, const int *fds, struct op_link_add_res *r, int *out_fds)
 {
-	struct rtnl_link_info link = {0}, peer;
+	struct rtnl_link_info link, peer;
 	int err;
 
 	(void)fds;
@@ -112,8 +119,7 @@ enum op_status op_link_add(struct cell *c, const struct op_link_add_args *a, con
 	if (err == 0 && a->kind == LINK_VETH)
 		err = mark(a->peer, "veth", &peer);
 	if (err != 0) {
-		if (link.index != 0)
-			link_delete(link.index);
+		unmake(a->name);
 		return cell_fail_errno(c, "mark", -err);
 	}
 	r->ifindex = link.index;
@@ -205,7 +211,7 @@ static int delete_all(const uint32_t *index, uint32_t n)
 	int err;
 
 	if (n == 1)
-		return link_delete(index[0]);
+		return delete_one(index[0]);
 	err = fresh_group(&group);
 	for (uint32_t i = 0; err == 0 && i < n; i++)
 		err = set_group(index[i], group);

@@ -12,7 +12,4 @@ enum op_status link_ours(struct cell *c, const char *name, struct rtnl_link_info
 // Looks up the bridge that a link shall join, and makes sure that it is one.  (Which bridges may be joined, the policy has said already.)
 enum op_status link_bridge(struct cell *c, const char *name, uint32_t *index);
 
-// Deletes one link by index.
-int link_delete(uint32_t index);
-
 #endif

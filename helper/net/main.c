@@ -15,16 +15,6 @@
 
 #define NAME "postern-net"
 
-enum op_status op_ping(struct cell *c, const struct op_ping_args *a, const int *fds, struct op_ping_res *r, int *out_fds)
-{
-	(void)c;
-	(void)a;
-	(void)fds;
-	(void)r;
-	(void)out_fds;
-	return OPS_OK;
-}
-
 static void drop_rights(const struct cell *c, const struct confine_path *paths, size_t npaths)
 {
 	static const struct confine_limit limits[] = {{RLIMIT_NOFILE, 64}, {RLIMIT_NPROC, 0}, {RLIMIT_FSIZE, 0}, {RLIMIT_DATA, 256u << 20}};

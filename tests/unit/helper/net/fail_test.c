@@ -1,0 +1,286 @@
+// LINK: helper/net/address.o helper/net/fw.o helper/net/fw_batch.o helper/net/link.o helper/net/ping.o helper/net/rtnl.o helper/net/sysctl.o helper/net/tap.o helper/common/cell.o helper/common/confine.o helper/common/fdpass.o helper/common/policy.o helper/common/recheck.o helper/common/rules.o proto/helper.o proto/wire.o proto/mp.o
+// LIBS: -lcap-ng -lnftnl -lmnl -lnl-3
+//
+// Each system call of each operation of the net cell fails once, and the system is afterwards as it was before.  The seam is sys.h: the real
+// sys.c is included here under other names, and what the operations call either fails or goes on to it.  Needs root.
+#include "helper/net/sys.h"
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmissing-prototypes"
+#define sys_open real_open
+#define sys_send real_send
+#define sys_receive real_receive
+#define sys_tap_open real_tap_open
+#define sys_tap_owner real_tap_owner
+#define sys_tap_persist real_tap_persist
+#define sys_sysctl_get real_sysctl_get
+#define sys_sysctl_set real_sysctl_set
+#define sys_read real_read
+#define sys_close real_close
+#include "helper/net/sys.c"
+#undef sys_open
+#undef sys_send
+#undef sys_receive
+#undef sys_tap_open
+#undef sys_tap_owner
+#undef sys_tap_persist
+#undef sys_sysctl_get
+#undef sys_sysctl_set
+#undef sys_read
+#undef sys_close
+#pragma GCC diagnostic pop
+
+#define CELL_IS_NET
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "helper/common/cell_table.h"
+#include "tests/lib/test.h"
+
+static struct cell c;
+static struct cell_req q;
+static int out[FDPASS_MAX], records = -1;
+static unsigned left;  // calls until one fails; 0: none does
+static bool lose;      // answers fail instead: the kernel has acted, but we don't hear of it
+static char before[1 << 17], after[1 << 17];
+
+static bool fails(void)
+{
+	return left > 0 && --left == 0;
+}
+
+int sys_send(enum sys_socket s, const void *buf, size_t len)
+{
+	return !lose && fails() ? -ENOBUFS : real_send(s, buf, len);
+}
+
+ssize_t sys_receive(enum sys_socket s, void *buf, size_t cap, bool wait)
+{
+	return lose && wait && fails() ? -ENOBUFS : real_receive(s, buf, cap, wait);
+}
+
+int sys_tap_open(const char *name, uint16_t flags)
+{
+	return !lose && fails() ? -EIO : real_tap_open(name, flags);
+}
+
+int sys_tap_owner(int fd, uint32_t uid)
+{
+	return !lose && fails() ? -EIO : real_tap_owner(fd, uid);
+}
+
+int sys_tap_persist(int fd, bool on)
+{
+	return !lose && fails() ? -EIO : real_tap_persist(fd, on);
+}
+
+int sys_sysctl_get(enum sysctl_key key, bool *on)
+{
+	return !lose && fails() ? -EIO : real_sysctl_get(key, on);
+}
+
+int sys_sysctl_set(enum sysctl_key key, bool on)
+{
+	return !lose && fails() ? -EIO : real_sysctl_set(key, on);
+}
+
+int sys_read(int fd, void *buf, size_t len, off_t off)
+{
+	return !lose && fails() ? -EIO : real_read(fd, buf, len, off);
+}
+
+void sys_close(int fd)
+{
+	real_close(fd);
+}
+
+// Links, addresses, tables and sysctls; but not a link's group, which is links_del's own tool.
+static void look(char *to, size_t size)
+{
+	FILE *f = popen("ip -o link | sed 's/ group [a-z0-9]*//; s/ state [A-Z]*//'; ip -o -4 addr; nft list ruleset; cat /proc/sys/net/ipv4/ip_forward", "r");
+	size_t n = f == NULL ? 0 : fread(to, 1, size - 1, f);
+
+	if (f != NULL)
+		pclose(f);
+	to[n] = '\0';
+}
+
+static enum op_status call(void)
+{
+	enum op_status s;
+
+	q.nfds = records >= 0 ? 1 : 0;
+	s = cell_handle(&c, cell_table, &q, sizeof(q), &records, q.nfds, out) ? (enum op_status)c.rep.status : OPS_COUNT;
+	fdpass_close(out, FDPASS_MAX);
+	return s;
+}
+
+static void request(enum op_id op)
+{
+	memset(&q, 0, sizeof(q));
+	q.id = 1;
+	q.op = op;
+}
+
+// Fails the first call, the second, and so on, until the request succeeds.  Returns how many could fail, or -1 where one left a trace.
+static int fail_each(void)
+{
+	for (unsigned n = 1; n < 100; n++) {
+		enum op_status s;
+
+		look(before, sizeof(before));
+		left = n;
+		s = call();
+		left = 0;
+		if (s == OPS_OK)
+			return (int)n - 1;
+		look(after, sizeof(after));
+		if (s == OPS_COUNT || strcmp(before, after) != 0) {
+			printf("# call %u: %s\n# before:\n%s# after:\n%s", n, op_status_name(s), before, after);
+			return -1;
+		}
+	}
+	return -1;
+}
+
+static void prepare(void)
+{
+	if (system("ip link add pt-br0 address 02:00:00:00:00:01 type bridge && ip link set pt-br0 alias postern:bridge && ip tuntap add pt-t0 mode tap && "
+	           "ip link set pt-t0 alias postern:tap && ip tuntap add pt-t1 mode tap && ip link set pt-t1 alias postern:tap") != 0)
+		abort();
+}
+
+static void clean(void)
+{
+	if (system("for l in pt-br0 pt-br1 pt-t0 pt-t1 pt-new pt-v0; do ip link del $l 2>/dev/null; done; nft delete table inet postern 2>/dev/null; true") != 0)
+		abort();
+}
+
+TEST("E16: link_add leaves nothing when any of its calls fails, for a bridge and for both ends of a pair")
+{
+	request(OP_link_add);
+	strcpy(q.args.link_add.name, "pt-br1");
+	CHECK_INT(fail_each(), 3);
+	request(OP_link_add);
+	q.args.link_add.kind = LINK_VETH;
+	q.args.link_add.has_peer = true;
+	strcpy(q.args.link_add.name, "pt-v0");
+	strcpy(q.args.link_add.peer, "pt-v1");
+	CHECK_INT(fail_each(), 5);
+	clean();
+}
+
+TEST("E16: tap_create leaves nothing when any of its calls fails")
+{
+	prepare();
+	request(OP_tap_create);
+	strcpy(q.args.tap_create.name, "pt-new");
+	q.args.tap_create.has_bridge = q.args.tap_create.has_alias = true;
+	strcpy(q.args.tap_create.bridge, "pt-br0");
+	strcpy(q.args.tap_create.alias, "x");
+	CHECK(fail_each() >= 7);
+	clean();
+}
+
+TEST("E16: link_set changes nothing when any of its calls fails")
+{
+	prepare();
+	request(OP_link_set);
+	strcpy(q.args.link_set.name, "pt-t0");
+	q.args.link_set.has_mtu = q.args.link_set.has_up = q.args.link_set.up = q.args.link_set.has_master = true;
+	q.args.link_set.mtu = 1280;
+	strcpy(q.args.link_set.master, "pt-br0");
+	CHECK_INT(fail_each(), 3);
+	clean();
+}
+
+TEST("E16: links_del deletes all of them or none when any of its calls fails")
+{
+	prepare();
+	request(OP_links_del);
+	q.args.links_del.names.n = 3;
+	strcpy(q.args.links_del.names.v[0], "pt-t0");
+	strcpy(q.args.links_del.names.v[1], "pt-br0");
+	strcpy(q.args.links_del.names.v[2], "pt-t1");
+	CHECK_INT(fail_each(), 8);
+	clean();
+}
+
+TEST("E16: address_add and address_del change nothing when any of their calls fails")
+{
+	prepare();
+	request(OP_address_add);
+	strcpy(q.args.address_add.device, "pt-br0");
+	q.args.address_add.address = (struct wire_addr){4, 24, {10, 5, 0, 1}};
+	CHECK_INT(fail_each(), 2);
+	q.op = OP_address_del;
+	CHECK_INT(fail_each(), 3);
+	clean();
+}
+
+TEST("E16: fw_commit spares the table that is there when any of its calls fails")
+{
+	static const struct fw_record r = {FW_MASQUERADE, {4, 24, {10, 5, 0}}, {0}, "", "x"};
+
+	records = memfd_create("records", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	CHECK(write(records, &r, sizeof(r)) == (ssize_t)sizeof(r));
+	CHECK_INT(fcntl(records, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE), 0);
+	request(OP_fw_commit);
+	q.args.fw_commit.count = 1;
+	CHECK_INT(fail_each(), 3);
+	CHECK_INT(fail_each(), 3);
+	close(records);
+	records = -1;
+	clean();
+}
+
+TEST("E16: sysctl_set changes nothing when any of its calls fails")
+{
+	request(OP_sysctl_set);
+	q.args.sysctl_set.on = true;
+	CHECK_INT(fail_each(), 2);
+	q.args.sysctl_set.on = false;
+	CHECK_INT(fail_each(), 2);
+}
+
+TEST("F7: an answer that was lost isn't taken for the next request's")
+{
+	prepare();
+	lose = true;
+	for (unsigned n = 1; n <= 3; n++) {
+		request(OP_link_set);
+		strcpy(q.args.link_set.name, "pt-t0");
+		q.args.link_set.has_master = true;
+		strcpy(q.args.link_set.master, "pt-br0");
+		left = n;
+		CHECK_STR(op_status_name(call()), "io");
+		left = 0;
+		strcpy(q.args.link_set.name, "pt-none");
+		CHECK_STR(op_status_name(call()), "not_found");
+		strcpy(q.args.link_set.name, "pt-t1");
+		CHECK_STR(op_status_name(call()), "ok");
+	}
+	lose = false;
+	clean();
+}
+
+int main(void)
+{
+	struct confine_path paths[SYS_PATHS_MAX];
+	size_t npaths;
+	int dir;
+
+	if (geteuid() != 0 || unshare(CLONE_NEWNET | CLONE_NEWNS) != 0) {
+		printf("ok - E16: the net cell leaves no trace of what fails # SKIP needs root\n");
+		return 0;
+	}
+	dir = open("/dev/net", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0 || dup2(dir, CELL_FD_EXTRA) != CELL_FD_EXTRA || real_open(paths, &npaths) != NULL)
+		return 1;
+	policy_default(&c.policy);
+	c.policy.net.uplinks.n = 1;
+	strcpy(c.policy.net.uplinks.v[0], "up0");
+	return test_main();
+}
