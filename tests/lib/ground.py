@@ -11,6 +11,7 @@ Whatever is started in there dies with pid 1, before run() comes back; mounts an
 stay, so run() removes those below its own name, and those of an earlier world whose maker was killed.
 """
 import ctypes
+import fcntl
 import os
 import re
 import shutil
@@ -21,6 +22,7 @@ import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 BUILD = os.path.join(TOP, os.environ.get("BUILD", "build"))
+VMM_BASE = os.path.join(BUILD, "guest", "base-qemu")
 BASE = "/srv"
 HOME = BASE + "/postern"
 DAEMON, BROKER, NET, VOL = 64990, 64991, 64992, 64993
@@ -118,6 +120,21 @@ def cgroup_remove(mounts, name):
                     time.sleep(0.02)
 
 
+def vmm_base():
+    """Prepares what a VM sees as its root, once per build: again when QEMU or what lies beside it in there is newer."""
+    parts = [os.path.join(BUILD, "bin", n) for n in ("postern-keeper", "postern-vsock")] + ["/usr/bin/qemu-system-x86_64"]
+    if not all(os.path.exists(p) for p in parts):
+        return
+    os.makedirs(os.path.dirname(VMM_BASE), exist_ok=True)
+    lock = os.open(VMM_BASE + ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.isdir(VMM_BASE) or os.stat(VMM_BASE).st_mtime < max(os.stat(p).st_mtime for p in parts):
+            run(os.path.join(TOP, "helper", "vmm-base"), "--programs", os.path.join(BUILD, "bin"), VMM_BASE)
+    finally:
+        os.close(lock)
+
+
 def cgroup_sweep(mounts):
     """Removes the cgroups of worlds whose maker is gone."""
     for name in os.listdir(mounts[0]):
@@ -148,6 +165,7 @@ class World:
         signals = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT}
         old = signal.pthread_sigmask(signal.SIG_BLOCK, signals | {signal.SIGCHLD})
         cgroup_sweep(self.mounts)
+        vmm_base()
         unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID)
         try:
             pid = os.fork()
@@ -256,9 +274,8 @@ class World:
             if os.path.exists(source):
                 self._copy(source, os.path.join(HOME, "bin", name))
         directory(LIBEXEC + "/base/qemu")  # empty where no guest is built: nothing boots then, but the policy is whole
-        base = os.path.join(BUILD, "guest", "base-qemu")
-        if os.path.isdir(base):
-            run("cp", "-a", "--no-preserve=ownership", base + "/.", LIBEXEC + "/base/qemu")
+        if os.path.isdir(VMM_BASE):
+            run("cp", "-a", "--no-preserve=ownership", VMM_BASE + "/.", LIBEXEC + "/base/qemu")
 
     @staticmethod
     def _copy(source, target):
