@@ -214,16 +214,16 @@ TEST("links_del: sixty taps go in one request, and a link of another group stays
 	struct timespec a, b;
 
 	CHECK(sh("ip link add foreign0 type veth peer name foreign1 && ip link set foreign0 group 7"));
-	for (int i = 0; i < 60; i++) {
+	for (unsigned i = 0; i < 60; i++) {
 		char name[16];
 
-		snprintf(name, sizeof(name), "pt-many%d", i);
+		snprintf(name, sizeof(name), "pt-many%u", i % 60);
 		CHECK_OK(tap(name, NULL));
 	}
 	request(OP_links_del);
 	q.args.links_del.names.n = 60;
-	for (int i = 0; i < 60; i++)
-		snprintf(q.args.links_del.names.v[i], 16, "pt-many%d", i);
+	for (unsigned i = 0; i < 60; i++)
+		snprintf(q.args.links_del.names.v[i], 16, "pt-many%u", i % 60);
 	clock_gettime(CLOCK_MONOTONIC, &a);
 	CHECK_OK(call());
 	clock_gettime(CLOCK_MONOTONIC, &b);
