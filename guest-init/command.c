@@ -89,16 +89,18 @@ static bool base_env(struct command *cmd, bool tty, const struct config *c)
 
 static const char *take_env(struct command *cmd, const struct msg_exec *req, const struct config *c)
 {
-	struct mp it = mp_over(req->env.raw.p, req->env.raw.len);
 	struct mp_slice s;
+	struct mp it;
 
 	cmd->env[0] = NULL;
 	if (!req->env_clear && !base_env(cmd, req->has_tty_rows, c))
 		return "the image's environment is too large";
-	if (req->has_env)
-		while (wire_bytes_next(&it, &s))
-			if (!set_env(cmd, keep_slice(cmd, &s)))
-				return "env: not NAME=value, or too many";
+	if (!req->has_env)
+		return NULL;
+	it = mp_over(req->env.raw.p, req->env.raw.len);
+	while (wire_bytes_next(&it, &s))
+		if (!set_env(cmd, keep_slice(cmd, &s)))
+			return "env: not NAME=value, or too many";
 	return NULL;
 }
 
