@@ -151,9 +151,9 @@ static void end(struct request *rq, void (*send)(struct request *rq))
 	write_row(rq->identity, rq->method->name, "", rq->result != NULL ? rq->result : "ok", a->number, on_end_row, a);
 }
 
-void audit_note(const char *identity, const char *method, const char *params, const char *result)
+void audit_note(const char *identity, const char *method, const char *params, const char *result, store_cb *done, void *arg)
 {
-	write_row(identity, method, params, result, "", NULL, NULL);
+	write_row(identity, method, params, result, "", done, arg);
 }
 
 // ---- refusals ----

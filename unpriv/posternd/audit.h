@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "proto/rpc.h"
+#include "unpriv/posternd/store.h"
 
 #define AUDIT_REFUSALS   10 // rows a minute
 #define AUDIT_WINDOW_S   60
@@ -21,7 +22,8 @@ bool audit_start(void);
 void audit_stop(void);
 
 // A line of its own: what isn't a request (a connection to a VM's console, an adoption).  result: "ok", "refused" …
-void audit_note(const char *identity, const char *method, const char *params, const char *result);
+// done may be NULL.
+void audit_note(const char *identity, const char *method, const char *params, const char *result, store_cb *done, void *arg);
 
 // A refusal, counted and aggregated.
 void audit_refusal(const char *identity, const char *method, const char *params, const char *why);

@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include "unpriv/common/log.h"
+#include "unpriv/posternd/state.h"
 
 static const struct module modules[] = {
+    {.name = "state", .start = state_start, .helper = state_helper, .stop = state_stop},
     {.name = NULL},
 };
 

@@ -100,6 +100,11 @@ static enum fail_kind kind_of(enum op_status s)
 	return FAIL_IO;
 }
 
+enum fail_kind priv_fail_kind(const struct priv_reply *r)
+{
+	return r->outcome == PRIV_INTERRUPTED ? FAIL_INTERRUPTED : kind_of(r->status);
+}
+
 static const char *hint_of(const struct priv_reply *r)
 {
 	if (r->outcome == PRIV_INTERRUPTED)
@@ -112,7 +117,7 @@ static const char *hint_of(const struct priv_reply *r)
 void fail_priv(struct request *rq, const struct priv_reply *r)
 {
 	struct failure f = {
-	    .kind = r->outcome == PRIV_INTERRUPTED ? FAIL_INTERRUPTED : kind_of(r->status),
+	    .kind = priv_fail_kind(r),
 	    .detail = arena_strdup(rq->arena, priv_error(r)),
 	    .hint = hint_of(r),
 	    .err = (int)r->err,

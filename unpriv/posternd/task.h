@@ -56,6 +56,9 @@ bool task_refused(struct task *t);
 // Answers with the failure in `reply` and ends the task.
 void task_fail(struct task *t);
 
+// The kind of failure that an answer (not OPS_OK) is.
+enum fail_kind priv_fail_kind(const struct priv_reply *r);
+
 // Answers a request with what the helper said.
 void fail_priv(struct request *rq, const struct priv_reply *r);
 

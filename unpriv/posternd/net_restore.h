@@ -1,0 +1,12 @@
+// Puts back at the daemon's start what the rows say and the kernel doesn't have, and takes away what nobody was told about.
+#ifndef POSTERN_POSTERND_NET_RESTORE_H
+#define POSTERN_POSTERND_NET_RESTORE_H
+
+// Bridges, taps, ports, translations, mounts, one after the other; then ended is called.  Needs a helper.
+void net_restore(void (*ended)(void));
+
+// Looks every 60 s for taps of ours that no row has; what is seen twice is deleted.
+void net_sweep_start(void);
+void net_sweep_stop(void);
+
+#endif

@@ -1,0 +1,87 @@
+// See state.h.  Order: the rows are read before the store's thread starts; the helper's first hello starts the restoring, after which VMs are
+// looked at (an adopted VM's bridge must be there first), and then the sweep.
+#include "unpriv/posternd/state.h"
+
+#include <stdio.h>
+
+#include "unpriv/common/log.h"
+#include "unpriv/posternd/audit.h"
+#include "unpriv/posternd/cache.h"
+#include "unpriv/posternd/config.h"
+#include "unpriv/posternd/daemon.h"
+#include "unpriv/posternd/endpoint.h"
+#include "unpriv/posternd/helper_client.h"
+#include "unpriv/posternd/net_restore.h"
+#include "unpriv/posternd/rpc_net.h"
+#include "unpriv/posternd/rtnl.h"
+#include "unpriv/posternd/store.h"
+#include "unpriv/posternd/vm.h"
+#include "unpriv/posternd/vm_restart.h"
+
+#define EXIT_MALFORMED 3
+
+static bool restored;
+
+static void on_helper_ready(void *arg)
+{
+	(void)arg;
+	if (restored)
+		return;
+	restored = true;
+	net_restore(vm_restart_verify);
+}
+
+static void on_helper_gone(bool malformed)
+{
+	if (malformed)
+		daemon_exit(EXIT_MALFORMED);
+	else
+		daemon_helper_gone();
+}
+
+bool state_start(void)
+{
+	char path[512], err[300];
+
+	snprintf(path, sizeof(path), "%s/state.db", daemon_config()->state_dir);
+	if (!store_open(path, err, sizeof(err))) {
+		log_error("state can't be opened", "why=%s", err);
+		return false;
+	}
+	if (!cache_load() || !vm_restart_load()) {
+		log_error("state can't be read", "path=%s", path);
+		return false;
+	}
+	endpoint_sweep();
+	rpc_net_started();
+	if (!rtnl_start() || !store_start(daemon_base()) || !helper_client_start(daemon_base()) || !audit_start()) {
+		log_error("state can't be started", NULL);
+		return false;
+	}
+	helper_client_on_ready(on_helper_ready, NULL);
+	helper_client_on_gone(on_helper_gone);
+	net_sweep_start();
+	return true;
+}
+
+void state_helper(int fd)
+{
+	helper_client_attach(fd);
+}
+
+// VMs go on without us: only what is ours is closed.
+void state_stop(void)
+{
+	net_sweep_stop();
+	helper_client_stop();
+	for (struct vm *vm = vm_first(); vm != NULL; vm = vm_next(vm)) {
+		vm_act_cancel(vm);
+		endpoint_close(vm->exec_endpoint);
+		endpoint_close(vm->console_endpoint);
+		vm->exec_endpoint = vm->console_endpoint = NULL;
+	}
+	audit_stop();
+	store_close();
+	rtnl_stop();
+	cache_finish();
+}
