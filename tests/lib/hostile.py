@@ -18,6 +18,7 @@ import sys
 import time
 
 import ground
+from report import Failed, Skipped, equal, main, test, want
 
 STATUS = ["ok", "denied", "not_found", "exists", "busy", "pending", "invalid", "unsupported", "quota", "io"]
 EXIT_PEER, EXIT_REFUSED, EXIT_MALFORMED, EXIT_DIED = 0, 2, 3, 4
@@ -32,60 +33,6 @@ def enter():
     if "POSTERN_TEST_WORLD" not in os.environ:
         os.execv(os.path.join(ground.TOP, "tests", "with-helper"), ["with-helper", os.path.realpath(sys.argv[0]), *sys.argv[1:]])
     os.makedirs(SCRATCH, exist_ok=True)
-
-
-# ---- reporting -----------------------------------------------------------------------------------------------------------------------------
-
-class Failed(Exception):
-    """A test's reason to fail."""
-
-
-class Skipped(Exception):
-    """What this machine lacks for the test."""
-
-
-tests = []
-
-
-def test(sentence):
-    def keep(function):
-        tests.append((sentence, function))
-        return function
-    return keep
-
-
-def want(condition, reason):
-    if not condition:
-        raise Failed(reason)
-
-
-def equal(got, wanted, what="value"):
-    if got != wanted:
-        raise Failed("%s is %r, not %r" % (what, got, wanted))
-
-
-def main(clear=None):
-    """Runs the tests; an argument picks those whose sentence contains it.  clear() is called after one that failed."""
-    failed = 0
-    for sentence, function in tests:
-        if len(sys.argv) > 1 and sys.argv[1] not in sentence:
-            continue
-        try:
-            function()
-            print("ok - " + sentence)
-        except Skipped as e:
-            print("ok - %s # SKIP %s" % (sentence, e))
-        except Exception as e:
-            failed += 1
-            reason = str(e) if isinstance(e, Failed) else "%s: %s" % (type(e).__name__, e)
-            print("not ok - %s: %s" % (sentence, reason.replace("\n", " / ")))
-            if not isinstance(e, Failed):
-                import traceback
-                traceback.print_exc(file=sys.stdout)
-            if clear is not None:
-                clear()
-        sys.stdout.flush()
-    sys.exit(1 if failed else 0)
 
 
 # ---- msgpack by hand -----------------------------------------------------------------------------------------------------------------------
