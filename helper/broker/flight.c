@@ -21,7 +21,7 @@ struct flight *flight_add(struct flights *f, uint32_t id, enum op_id op)
 	if (place == NULL)
 		return NULL;
 	if (++f->next == 0)
-		f->next = 1;  // 0 says that a cell is ready
+		f->next = 1; // 0 says that a cell is ready
 	*place = (struct flight){.id = id, .cell_id = f->next, .op = op};
 	f->used++;
 	return place;

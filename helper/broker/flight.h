@@ -7,8 +7,8 @@
 #define FLIGHTS 256u
 
 struct flight {
-	uint32_t id;       // the daemon's; 0: this place is free
-	uint32_t cell_id;  // ours, never the same twice in a row
+	uint32_t id;      // the daemon's; 0: this place is free
+	uint32_t cell_id; // ours, never the same twice in a row
 	enum op_id op;
 };
 
@@ -32,7 +32,7 @@ void flight_drop(struct flights *f, struct flight *one);
 
 // Lets `per_second` requests a second through, and as many at once after a quiet second.  All times are CLOCK_MONOTONIC nanoseconds.
 struct rate {
-	uint64_t due_ns;  // when the requests let in so far would be done at exactly that rate
+	uint64_t due_ns; // when the requests let in so far would be done at exactly that rate
 	uint32_t per_second;
 };
 

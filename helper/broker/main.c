@@ -25,8 +25,8 @@
 static struct policy policy;
 static struct flights flights;
 static struct rate rate;
-static unsigned ready;  // cells that have dropped their rights, one bit each
-static bool greeted;    // the daemon's hello has come
+static unsigned ready; // cells that have dropped their rights, one bit each
+static bool greeted;   // the daemon's hello has come
 
 #define ALL_READY ((1u << CELL_COUNT) - 1)
 
@@ -79,7 +79,7 @@ static void hello(const void *buf, size_t n, unsigned nfds)
 	if (said == HELLO_MALFORMED || nfds != 0)
 		_exit(HELPER_EXIT_MALFORMED);
 	if (said == HELLO_OTHER_ROWS)
-		_exit(HELPER_EXIT_REFUSED);  // without a line: our own hello has told the daemon the same
+		_exit(HELPER_EXIT_REFUSED); // without a line: our own hello has told the daemon the same
 	greeted = true;
 }
 
@@ -181,21 +181,19 @@ static void drop_rights(void)
 {
 	static const struct confine_limit limits[] = {{RLIMIT_NOFILE, 64}, {RLIMIT_NPROC, 0}, {RLIMIT_FSIZE, 0}};
 	const struct confine c = {
-		.name = NAME,
-		.uid = policy.ids.broker_uid,
-		.gid = policy.ids.broker_uid,
-		.mdwe = true,
-		.landlock = CONFINE_FS_DENY,
-		.limits = limits,
-		.nlimits = sizeof(limits) / sizeof(limits[0]),
-		.filter = filter_broker,
-		.filter_len = filter_broker_len,
-		.parent = policy.launcher,
+	    .name = NAME,
+	    .uid = policy.ids.broker_uid,
+	    .gid = policy.ids.broker_uid,
+	    .mdwe = true,
+	    .landlock = CONFINE_FS_DENY,
+	    .limits = limits,
+	    .nlimits = sizeof(limits) / sizeof(limits[0]),
+	    .filter = filter_broker,
+	    .filter_len = filter_broker_len,
+	    .parent = policy.launcher,
 	};
-	const char *failed = confine(&c);
 
-	if (failed != NULL)
-		confine_refuse(NAME, failed, errno);
+	confine_or_refuse(&c);
 }
 
 int main(void)

@@ -40,7 +40,7 @@ bool cell_policy_read(struct policy *p, int fd)
 	struct stat st;
 	int seals = fcntl(fd, F_GET_SEALS);
 	bool ok = seals >= 0 && (seals & SEALED) == SEALED && fstat(fd, &st) == 0 && st.st_size == (off_t)sizeof(*p) &&
-		pread(fd, p, sizeof(*p), 0) == (ssize_t)sizeof(*p) && p->size == sizeof(*p);
+	          pread(fd, p, sizeof(*p), 0) == (ssize_t)sizeof(*p) && p->size == sizeof(*p);
 
 	close(fd);
 	return ok;
@@ -52,7 +52,7 @@ void process_start(struct policy *p, const char *name)
 		if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
 			confine_refuse(name, "started by something else than the launcher", errno);
 	for (int fd = CELL_FD_EXTRA; fd < CELL_FD_CELLS + CELL_COUNT; fd++)
-		fcntl(fd, F_SETFD, FD_CLOEXEC);  // most processes have none of these
+		fcntl(fd, F_SETFD, FD_CLOEXEC); // most processes have none of these
 	if (!cell_policy_read(p, CELL_FD_POLICY))
 		confine_refuse(name, "policy part", errno);
 }

@@ -25,43 +25,43 @@
 
 // Descriptors that the launcher gives each process; all become close-on-exec in cell_start().
 enum {
-	CELL_FD_PEER = 3,        // the broker (broker: posternd)
-	CELL_FD_POLICY = 4,      // sealed memfd with a struct policy; closed once read
-	CELL_FD_LIFE = 5,        // read end of a pipe whose write end only the launcher holds
-	CELL_FD_LOCK = 6,        // flock of the helper tree: held, never used
-	CELL_FD_EXTRA = 7,       // net: directory descriptor with the node "tun"; others: closed
-	CELL_FD_CELLS = 10,      // broker: one socket a cell, in the order of enum op_cell
+	CELL_FD_PEER = 3,   // the broker (broker: posternd)
+	CELL_FD_POLICY = 4, // sealed memfd with a struct policy; closed once read
+	CELL_FD_LIFE = 5,   // read end of a pipe whose write end only the launcher holds
+	CELL_FD_LOCK = 6,   // flock of the helper tree: held, never used
+	CELL_FD_EXTRA = 7,  // net: directory descriptor with the node "tun"; others: closed
+	CELL_FD_CELLS = 10, // broker: one socket a cell, in the order of enum op_cell
 };
 
 // Exit codes of every helper process.
 enum { HELPER_EXIT_PEER = 0, HELPER_EXIT_REFUSED = 2, HELPER_EXIT_MALFORMED = 3, HELPER_EXIT_DIED = 4 };
 
-#define CELL_RULE 64  // bytes of a rule's or step's name, with its NUL
+#define CELL_RULE 64 // bytes of a rule's or step's name, with its NUL
 
 struct cell_req {
-	uint32_t id;    // chosen by the broker, unique among those in flight, never 0
-	uint32_t op;    // enum op_id
-	uint32_t nfds;  // descriptors that came beside it
-	uint32_t none;  // zero
+	uint32_t id;   // chosen by the broker, unique among those in flight, never 0
+	uint32_t op;   // enum op_id
+	uint32_t nfds; // descriptors that came beside it
+	uint32_t none; // zero
 	union op_args args;
 };
 
 struct cell_rep {
-	uint32_t id;      // of the request; 0 in the first packet of a cell, which says that it is confined and serves
-	uint32_t status;  // enum op_status
-	uint32_t err;     // errno of the failing step, 0 where none failed
-	uint32_t nfds;    // descriptors beside it; none unless status is OPS_OK
-	char rule[CELL_RULE];  // status not OK: policy keyword, ownership mark or step that refused; empty otherwise
-	union op_res res;      // all zero unless status is OPS_OK
+	uint32_t id;          // of the request; 0 in the first packet of a cell, which says that it is confined and serves
+	uint32_t status;      // enum op_status
+	uint32_t err;         // errno of the failing step, 0 where none failed
+	uint32_t nfds;        // descriptors beside it; none unless status is OPS_OK
+	char rule[CELL_RULE]; // status not OK: policy keyword, ownership mark or step that refused; empty otherwise
+	union op_res res;     // all zero unless status is OPS_OK
 };
 
 struct cell {
-	const char *name;      // "postern-net" …
-	struct policy policy;  // this cell's part
-	struct cell_rep rep;   // being filled; handlers write res through their own pointer, failures through cell_fail()
+	const char *name;     // "postern-net" …
+	struct policy policy; // this cell's part
+	struct cell_rep rep;  // being filled; handlers write res through their own pointer, failures through cell_fail()
 	// Called after each request and when poll() has waited tick_ms, for instance to reap children; may be NULL.
 	void (*tick)(struct cell *c);
-	int tick_ms;  // -1: only after requests
+	int tick_ms; // -1: only after requests
 };
 
 // A handler's view: fds[0..row->nfds) are its arguments, -1 where an optional one is missing; it borrows them, the loop closes them after.
@@ -69,11 +69,11 @@ struct cell {
 typedef enum op_status cell_handler(struct cell *c, const union op_args *a, const int *fds, union op_res *r, int *out_fds);
 
 struct cell_op {
-	cell_handler *run;  // NULL: an operation of another cell
+	cell_handler *run; // NULL: an operation of another cell
 };
 
 // The handlers, one for each row of helper.def, each with its own structs.
-#define OP(id, cell_, cap, doc, why) \
+#define OP(id, cell_, cap, doc, why)                                                                                                                 \
 	enum op_status op_##id(struct cell *c, const struct op_##id##_args *a, const int *fds, struct op_##id##_res *r, int *out_fds);
 #include "proto/helper.def"
 
@@ -86,7 +86,8 @@ void process_start(struct policy *p, const char *name);
 // The same for a cell, into c->policy.
 void cell_start(struct cell *c, const char *name);
 
-// Sends the packet that says so (all zero), then serves until the broker closes (exit 0), the launcher dies (exit 4) or the broker breaks the rules (exit 4).
+// Sends the packet that says so (all zero), then serves until the broker closes (exit 0), the launcher dies (exit 4) or the broker breaks the rules
+// (exit 4).
 _Noreturn void cell_loop(struct cell *c, const struct cell_op *table);
 
 // Handles one received request of n bytes: checks it, runs its handler, fills c->rep and out_fds[FDPASS_MAX] (unused entries -1).

@@ -27,10 +27,10 @@
 #endif
 
 // A twin of each handler with the common signature: picks its members of the two unions.
-#define CELL_TWIN_(id) \
-	static enum op_status run_##id(struct cell *c, const union op_args *a, const int *fds, union op_res *r, int *out) \
-	{ \
-		return op_##id(c, &a->id, fds, &r->id, out); \
+#define CELL_TWIN_(id)                                                                                                                               \
+	static enum op_status run_##id(struct cell *c, const union op_args *a, const int *fds, union op_res *r, int *out)                            \
+	{                                                                                                                                            \
+		return op_##id(c, &a->id, fds, &r->id, out);                                                                                         \
 	}
 
 #define OP(id, cell_, cap, doc, why) CELL_##cell_##_(CELL_TWIN_(id))
@@ -38,7 +38,7 @@
 
 static const struct cell_op cell_table[OP_COUNT] = {
 #define OP(id, cell_, cap, doc, why) CELL_##cell_##_([OP_##id] = {run_##id} COMMA_)
-#define COMMA_ ,
+#define COMMA_                       ,
 #include "proto/helper.def"
 #undef COMMA_
 };

@@ -21,27 +21,27 @@
 #include <unistd.h>
 
 // All four bits that can be locked are: KEEP_CAPS locked off, the other three locked on.
-#define SECURE_ALL \
-	(SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP | SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED | \
+#define SECURE_ALL                                                                                                                                   \
+	(SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP | SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |                   \
 	 SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED)
 
 // <linux/prctl.h> and <linux/landlock.h> of newer kernels than the build's headers; older kernels say EINVAL, or a lower ABI.
-#define OUR_PR_SET_MDWE 65
-#define OUR_PR_GET_MDWE 66
+#define OUR_PR_SET_MDWE           65
+#define OUR_PR_GET_MDWE           66
 #define OUR_MDWE_REFUSE_EXEC_GAIN 1ul
-#define FS_ABI2 ((UINT64_C(1) << 14) - 1)  // EXECUTE to REFER
-#define FS_TRUNCATE (UINT64_C(1) << 14)    // ABI 3
-#define FS_IOCTL_DEV (UINT64_C(1) << 15)   // ABI 5
-#define NET_TCP UINT64_C(3)                // ABI 4: bind, connect
-#define SCOPE_ABSTRACT UINT64_C(1)         // ABI 6
-#define SCOPE_SIGNAL UINT64_C(2)           // ABI 6
+#define FS_ABI2                   ((UINT64_C(1) << 14) - 1) // EXECUTE to REFER
+#define FS_TRUNCATE               (UINT64_C(1) << 14)       // ABI 3
+#define FS_IOCTL_DEV              (UINT64_C(1) << 15)       // ABI 5
+#define NET_TCP                   UINT64_C(3)               // ABI 4: bind, connect
+#define SCOPE_ABSTRACT            UINT64_C(1)               // ABI 6
+#define SCOPE_SIGNAL              UINT64_C(2)               // ABI 6
 
 struct ruleset {
 	uint64_t fs, net, scoped;
 };
 
 static const struct confine_limit common_limits[] = {
-	{RLIMIT_CORE, 0}, {RLIMIT_MEMLOCK, 0}, {RLIMIT_MSGQUEUE, 0}, {RLIMIT_RTPRIO, 0}, {RLIMIT_NICE, 0},
+    {RLIMIT_CORE, 0}, {RLIMIT_MEMLOCK, 0}, {RLIMIT_MSGQUEUE, 0}, {RLIMIT_RTPRIO, 0}, {RLIMIT_NICE, 0},
 };
 #define COMMON_LIMITS (sizeof(common_limits) / sizeof(common_limits[0]))
 
@@ -51,9 +51,9 @@ void confine_refuse(const char *name, const char *what, int err)
 	struct pollfd p = {.fd = 2, .events = POLLOUT};
 	int n = snprintf(line, sizeof(line), "%s: %s%s%s\n", name, what, err != 0 ? ": " : "", err != 0 ? strerrordesc_np(err) : "");
 
-	if (n > 0 && (size_t)n < sizeof(line) && poll(&p, 1, 0) == 1 && write(2, line, (size_t)n) < 0)
+	if (n > 0 && (size_t)n < sizeof(line) && poll(&p, 1, 0) == 1 && write(2, line, (size_t)n) >= 0)
 		_exit(2);
-	_exit(2);
+	_exit(2); // nobody can be told
 }
 
 static bool limit_set(const struct confine_limit *l)
@@ -61,7 +61,7 @@ static bool limit_set(const struct confine_limit *l)
 	struct rlimit want = {l->value, l->value}, got;
 
 	return setrlimit((__rlimit_resource_t)l->resource, &want) == 0 && getrlimit((__rlimit_resource_t)l->resource, &got) == 0 &&
-		got.rlim_cur == l->value && got.rlim_max == l->value;
+	       got.rlim_cur == l->value && got.rlim_max == l->value;
 }
 
 static bool limits_set(const struct confine *c)
@@ -75,8 +75,9 @@ static bool limits_set(const struct confine *c)
 	return true;
 }
 
-// Bounding set and securebits first, while SETPCAP is there. From then on a change of uid leaves the capabilities alone, and they are cut to what is asked
-// for at the end. Not capng_change_id(): it takes SETPCAP away before the securebits can be locked, and it needs KEEP_CAPS, which is locked off.
+// Bounding set and securebits first, while SETPCAP is there. From then on a change of uid leaves the capabilities alone, and they are cut to what is
+// asked for at the end. Not capng_change_id(): it takes SETPCAP away before the securebits can be locked, and it needs KEEP_CAPS, which is locked
+// off.
 static bool ids_set(const struct confine *c)
 {
 	capng_clear(CAPNG_SELECT_ALL);
@@ -222,4 +223,12 @@ const char *confine(const struct confine *c)
 	if (!flags_are())
 		return "securebits, no_new_privs and dumpable as read back";
 	return filter_set(c) ? NULL : "seccomp filter";
+}
+
+void confine_or_refuse(const struct confine *c)
+{
+	const char *failed = confine(c);
+
+	if (failed != NULL)
+		confine_refuse(c->name, failed, errno);
 }

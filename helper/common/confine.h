@@ -17,39 +17,42 @@
 #include <sys/types.h>
 
 enum confine_landlock {
-	CONFINE_FS_DENY,  // no path but those below `paths`; also no TCP, no abstract sockets and signals outward where the kernel knows these rules
-	CONFINE_FS_FREE,  // paths stay open (a Landlock file system rule would forbid move_mount and path-based work); the rest as above
+	CONFINE_FS_DENY, // no path but those below `paths`; also no TCP, no abstract sockets and signals outward where the kernel knows these rules
+	CONFINE_FS_FREE, // paths stay open (a Landlock file system rule would forbid move_mount and path-based work); the rest as above
 };
 
 // What stays reachable under CONFINE_FS_DENY.
 struct confine_path {
-	int fd;           // directory or file, open at the time of confine()
-	uint64_t access;  // LANDLOCK_ACCESS_FS_* of <linux/landlock.h>; no more than ABI 2's
+	int fd;          // directory or file, open at the time of confine()
+	uint64_t access; // LANDLOCK_ACCESS_FS_* of <linux/landlock.h>; no more than ABI 2's
 };
 
 struct confine_limit {
-	int resource;    // RLIMIT_*
-	uint64_t value;  // soft and hard
+	int resource;   // RLIMIT_*
+	uint64_t value; // soft and hard
 };
 
 struct confine {
-	const char *name;    // of the process, for PR_SET_NAME and its refusal line
-	uint32_t uid, gid;   // real, effective, saved
-	uint64_t caps;       // bits 1 << CAP_*, permitted and effective; inheritable and ambient are always empty
-	bool mdwe;           // deny new executable memory where the kernel can; false only where a child needs it (it is inherited)
-	bool signals_out;    // the process signals others (jail_signal): leave Landlock's signal scope out
+	const char *name;  // of the process, for its refusal line
+	uint32_t uid, gid; // real, effective, saved
+	uint64_t caps;     // bits 1 << CAP_*, permitted and effective; inheritable and ambient are always empty
+	bool mdwe;         // deny new executable memory where the kernel can; false only where a child needs it (it is inherited)
+	bool signals_out;  // the process signals others (jail_signal): leave Landlock's signal scope out
 	enum confine_landlock landlock;
 	const struct confine_path *paths;
 	size_t npaths;
-	const struct confine_limit *limits;  // on top of the common ones (CORE 0, MEMLOCK 0, MSGQUEUE 0, RTPRIO 0, NICE 0)
+	const struct confine_limit *limits; // on top of the common ones (CORE 0, MEMLOCK 0, MSGQUEUE 0, RTPRIO 0, NICE 0)
 	size_t nlimits;
-	const struct sock_filter *filter;  // NULL: the caller installs its own later (spawn's children)
+	const struct sock_filter *filter; // NULL: the caller installs its own later (spawn's children)
 	size_t filter_len;
-	pid_t parent;  // whom getppid() must name; 0: not asked (no PDEATHSIG then: the launcher)
+	pid_t parent; // whom getppid() must name; 0: not asked (no PDEATHSIG then: the launcher)
 };
 
 // Does all of it.  Returns NULL, or the name of the step that failed, with errno (0 where a value read back isn't the one wanted).
 const char *confine(const struct confine *c);
+
+// The same, but a step that fails is the process's refusal to start.
+void confine_or_refuse(const struct confine *c);
 
 // Writes one line, "<name>: <what>: <errno text>", to descriptor 2 without ever blocking, and exits with status 2.
 _Noreturn void confine_refuse(const char *name, const char *what, int err);

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define FDPASS_MAX 4u  // descriptors in one packet
+#define FDPASS_MAX 4u // descriptors in one packet
 
 // Receives one packet of at most cap bytes into buf and its descriptors into fds[FDPASS_MAX]; the caller owns them.
 // Returns its length in bytes, 0 when the peer has closed, or -1 with errno: EPROTO for a packet that breaks the rules above (an empty

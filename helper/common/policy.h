@@ -1,7 +1,8 @@
 // The policy of /etc/postern/policy.conf as one plain struct.
 //
-// The launcher parses the file (helper/launcher/policy_file.h) and hands each process a sealed memfd with a copy in which everything that isn't that process's business is
-// zero (policy_part).  There are no pointers in it: what arrives is what is used.  Lists are filled from the front; a count says how far.
+// The launcher parses the file (helper/launcher/policy_file.h) and hands each process a sealed memfd with a copy in which everything that isn't that
+// process's business is zero (policy_part).  There are no pointers in it: what arrives is what is used.  Lists are filled from the front; a count
+// says how far.
 #ifndef HELPER_COMMON_POLICY_H
 #define HELPER_COMMON_POLICY_H
 
@@ -11,12 +12,12 @@
 
 #include "proto/helper.h"
 
-#define POLICY_PATH 256     // bytes of a path, with its NUL
-#define POLICY_NAMES 32     // interfaces or patterns in a list
+#define POLICY_PATH     256 // bytes of a path, with its NUL
+#define POLICY_NAMES    32  // interfaces or patterns in a list
 #define POLICY_PREFIXES 4   // interface-prefix
-#define POLICY_RANGES 16    // route-table
-#define POLICY_DEVICES 64   // mount-source, device
-#define POLICY_TOOLS 16     // tool
+#define POLICY_RANGES   16  // route-table
+#define POLICY_DEVICES  64  // mount-source, device
+#define POLICY_TOOLS    16  // tool
 
 struct policy_names {
 	uint32_t n;
@@ -29,7 +30,7 @@ struct policy_prefixes {
 };
 
 struct policy_range {
-	uint32_t lo, hi;  // both ends belong to it
+	uint32_t lo, hi; // both ends belong to it
 };
 
 struct policy_ranges {
@@ -39,7 +40,7 @@ struct policy_ranges {
 
 struct policy_paths {
 	uint32_t n;
-	char v[POLICY_DEVICES][POLICY_PATH];  // absolute; the last may end in '*', which then stands for the rest of the last component
+	char v[POLICY_DEVICES][POLICY_PATH]; // absolute; the last may end in '*', which then stands for the rest of the last component
 };
 
 struct policy_tool {
@@ -62,32 +63,32 @@ struct policy_limits {
 };
 
 struct policy_net {
-	struct policy_prefixes prefixes;  // interface-prefix
-	struct policy_names bridges;      // bridge: names, or patterns with one '*' at the end
-	struct policy_names uplinks;      // uplink
-	struct policy_ranges tables;      // route-table
+	struct policy_prefixes prefixes; // interface-prefix
+	struct policy_names bridges;     // bridge: names, or patterns with one '*' at the end
+	struct policy_names uplinks;     // uplink
+	struct policy_ranges tables;     // route-table
 };
 
 struct policy_vol {
-	char mount_root[POLICY_PATH];  // empty: no mounts
-	struct policy_paths sources;   // mount-source
-	uint32_t fstypes;              // bit 1 << enum fstype
-	struct policy_paths devices;   // device
+	char mount_root[POLICY_PATH]; // empty: no mounts
+	struct policy_paths sources;  // mount-source
+	uint32_t fstypes;             // bit 1 << enum fstype
+	struct policy_paths devices;  // device
 };
 
 struct policy_jail {
-	char image_root[POLICY_PATH];  // empty: no images
-	char jail_root[POLICY_PATH];   // empty: no jails
+	char image_root[POLICY_PATH]; // empty: no images
+	char jail_root[POLICY_PATH];  // empty: no jails
 	char cgroup_root[POLICY_PATH];
-	char vmm[VMM_MAX + 1][POLICY_PATH];  // by enum vmm_kind; empty: not allowed.  A directory (prepared base) or one static program
-	bool kvm;                            // vm-device kvm: /dev/kvm appears in jails
+	char vmm[VMM_MAX + 1][POLICY_PATH]; // by enum vmm_kind; empty: not allowed.  A directory (prepared base) or one static program
+	bool kvm;                           // vm-device kvm: /dev/kvm appears in jails
 };
 
 struct policy {
-	uint32_t size;        // sizeof(struct policy), so that two builds can't be mixed
-	int32_t launcher;     // pid of the launcher, for getppid() comparisons; 0 in the parser's output
+	uint32_t size;    // sizeof(struct policy), so that two builds can't be mixed
+	int32_t launcher; // pid of the launcher, for getppid() comparisons; 0 in the parser's output
 	struct policy_ids ids;
-	struct policy_range uids;  // uid-range: uids of VMs
+	struct policy_range uids; // uid-range: uids of VMs
 	struct policy_limits limits;
 	struct policy_net net;
 	struct policy_vol vol;

@@ -63,12 +63,8 @@ static bool value_ok(const struct wire_field *f, const uint8_t *p)
 
 	switch (f->kind) {
 	case W_u32:
-	case W_choice:
-		memcpy(&u, p, sizeof(u));
-		return number_ok(f, u);
-	case W_i32:
-		memcpy(&i, p, sizeof(i));
-		return number_ok(f, i);
+	case W_choice: memcpy(&u, p, sizeof(u)); return number_ok(f, u);
+	case W_i32: memcpy(&i, p, sizeof(i)); return number_ok(f, i);
 	case W_flag: return flag_ok(p);
 	case W_ifname: return wire_ifname_ok((const char *)p);
 	case W_vmid: return wire_vmid_ok((const char *)p);

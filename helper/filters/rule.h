@@ -40,7 +40,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define FULL (~UINT64_C(0))
+#define FULL  (~UINT64_C(0))
 #define LOW32 UINT64_C(0xffffffff)
 
 struct filter_test {
@@ -52,15 +52,15 @@ struct filter_test {
 struct filter_rule {
 	const char *name;
 	long nr;
-	unsigned ntests;  // 0 to 2
+	unsigned ntests; // 0 to 2
 	struct filter_test test[2];
 	const char *reason;
-	int err;  // 0: allowed; else the errno it fails with
+	int err; // 0: allowed; else the errno it fails with
 };
 
-#define ALLOW(name, reason) {#name, __NR_##name, 0, {{0, 0, 0}, {0, 0, 0}}, reason, 0},
+#define ALLOW(name, reason)              {#name, __NR_##name, 0, {{0, 0, 0}, {0, 0, 0}}, reason, 0},
 #define ALLOW_ARG(name, a, m, v, reason) {#name, __NR_##name, 1, {{a, (uint64_t)(m), (uint64_t)(v)}, {0, 0, 0}}, reason, 0},
-#define ALLOW_ARG2(name, a1, m1, v1, a2, m2, v2, reason) \
+#define ALLOW_ARG2(name, a1, m1, v1, a2, m2, v2, reason)                                                                                             \
 	{#name, __NR_##name, 2, {{a1, (uint64_t)(m1), (uint64_t)(v1)}, {a2, (uint64_t)(m2), (uint64_t)(v2)}}, reason, 0},
 #define REFUSE(name, err, reason) {#name, __NR_##name, 0, {{0, 0, 0}, {0, 0, 0}}, reason, err},
 

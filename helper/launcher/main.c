@@ -30,19 +30,17 @@ static void give_up_everything(void)
 {
 	static const struct confine_limit limits[] = {{RLIMIT_NPROC, 0}, {RLIMIT_FSIZE, 0}};
 	static const struct confine c = {
-		.name = LAUNCHER,
-		.mdwe = true,
-		.signals_out = true,  // the kernel sends PDEATHSIG in the name of whoever dies
-		.landlock = CONFINE_FS_DENY,
-		.limits = limits,
-		.nlimits = sizeof(limits) / sizeof(limits[0]),
-		.filter = filter_launcher,
-		.filter_len = filter_launcher_len,
+	    .name = LAUNCHER,
+	    .mdwe = true,
+	    .signals_out = true, // the kernel sends PDEATHSIG in the name of whoever dies
+	    .landlock = CONFINE_FS_DENY,
+	    .limits = limits,
+	    .nlimits = sizeof(limits) / sizeof(limits[0]),
+	    .filter = filter_launcher,
+	    .filter_len = filter_launcher_len,
 	};
-	const char *failed = confine(&c);
 
-	if (failed != NULL)
-		confine_refuse(LAUNCHER, failed, errno);
+	confine_or_refuse(&c);
 }
 
 int main(void)

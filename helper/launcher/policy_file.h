@@ -6,12 +6,12 @@
 
 #include "helper/common/policy.h"
 
-#define POLICY_FILE "/etc/postern/policy.conf"
-#define POLICY_FILE_MAX 65536u  // bytes
+#define POLICY_FILE     "/etc/postern/policy.conf"
+#define POLICY_FILE_MAX 65536u // bytes
 
 struct policy_error {
-	unsigned line;     // counted from 1; 0: the file as a whole
-	const char *what;  // constant text
+	unsigned line;    // counted from 1; 0: the file as a whole
+	const char *what; // constant text
 };
 
 // Parses text[0..len) into *p, starting from the default.  Returns false with the first error.

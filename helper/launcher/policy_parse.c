@@ -3,18 +3,19 @@
 // One row a keyword: how many values it takes, whether it may come again, and the function that reads them.
 #include "helper/launcher/policy_file.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #define WORDS_MAX 40
-#define UID_MAX_ UINT64_C(4294967294)  // (uid_t)-1 means "no change"
+#define UID_MAX_  UINT64_C(4294967294) // (uid_t)-1 means "no change"
 
 struct line {
 	unsigned n;
-	char word[WORDS_MAX][POLICY_PATH];  // word[0] is the keyword
+	char word[WORDS_MAX][POLICY_PATH]; // word[0] is the keyword
 };
 
-// Reads values into p.  Returns NULL, or what is wrong.
-typedef const char *reader(struct policy *p, const struct line *l);
+// Reads the line's values into the member of struct policy that the keyword's row names.  Returns NULL, or what is wrong.
+typedef const char *reader(void *at, const struct line *l);
 
 static bool number(const char *s, uint64_t min, uint64_t max, uint32_t *out)
 {
@@ -58,37 +59,38 @@ static void copy(char *to, size_t size, const char *from)
 	memcpy(to, from, strnlen(from, size - 1));
 }
 
-static const char *read_id(uint32_t *id, const struct line *l)
+static const char *read_id(void *at, const struct line *l)
 {
+	uint32_t *id = at;
+
 	return number(l->word[1], 1, UID_MAX_, id) ? NULL : "a number from 1 to 4294967294 is wanted";
 }
 
-static const char *read_daemon_uid(struct policy *p, const struct line *l) { return read_id(&p->ids.daemon_uid, l); }
-static const char *read_daemon_gid(struct policy *p, const struct line *l) { return read_id(&p->ids.daemon_gid, l); }
-static const char *read_broker_uid(struct policy *p, const struct line *l) { return read_id(&p->ids.broker_uid, l); }
-static const char *read_net_uid(struct policy *p, const struct line *l) { return read_id(&p->ids.net_uid, l); }
-static const char *read_vol_uid(struct policy *p, const struct line *l) { return read_id(&p->ids.vol_uid, l); }
-
-static const char *read_uids(struct policy *p, const struct line *l)
+static const char *read_uids(void *at, const struct line *l)
 {
-	return range(l->word[1], UID_MAX_, &p->uids) ? NULL : "a range of uids is wanted, as in 900000-999999";
+	struct policy_range *uids = at;
+
+	return range(l->word[1], UID_MAX_, uids) ? NULL : "a range of uids is wanted, as in 900000-999999";
 }
 
-// The first line with a list keyword replaces the default list, later ones add to it: `given` says which have been seen.
-static const char *read_prefix(struct policy *p, const struct line *l)
+static const char *read_prefix(void *at, const struct line *l)
 {
+	struct policy_prefixes *list = at;
+
 	for (unsigned i = 1; i < l->n; i++) {
 		if (!wire_ifname_ok(l->word[i]) || strlen(l->word[i]) > 12)
 			return "a prefix of 1 to 12 letters, digits, '_', '.' and '-' is wanted";
-		if (p->net.prefixes.n == POLICY_PREFIXES)
+		if (list->n == POLICY_PREFIXES)
 			return "too many prefixes";
-		copy(p->net.prefixes.v[p->net.prefixes.n++], 16, l->word[i]);
+		copy(list->v[list->n++], 16, l->word[i]);
 	}
 	return NULL;
 }
 
-static const char *read_bridge(struct policy *p, const struct line *l)
+static const char *read_bridge(void *at, const struct line *l)
 {
+	struct policy_names *list = at;
+
 	for (unsigned i = 1; i < l->n; i++) {
 		char name[POLICY_PATH];
 		size_t n = strlen(l->word[i]);
@@ -98,51 +100,52 @@ static const char *read_bridge(struct policy *p, const struct line *l)
 			name[n - 1] = '\0';
 		if (n > 15 || !wire_ifname_ok(name))
 			return "a bridge's name is wanted, or the beginning of one and '*'";
-		if (p->net.bridges.n == POLICY_NAMES)
+		if (list->n == POLICY_NAMES)
 			return "too many bridges";
-		copy(p->net.bridges.v[p->net.bridges.n++], 16, l->word[i]);
+		copy(list->v[list->n++], 16, l->word[i]);
 	}
 	return NULL;
 }
 
-static const char *read_uplink(struct policy *p, const struct line *l)
+static const char *read_uplink(void *at, const struct line *l)
 {
+	struct policy_names *list = at;
+
 	for (unsigned i = 1; i < l->n; i++) {
 		if (!wire_ifname_ok(l->word[i]))
 			return "an interface's name is wanted";
-		if (p->net.uplinks.n == POLICY_NAMES)
+		if (list->n == POLICY_NAMES)
 			return "too many uplinks";
-		copy(p->net.uplinks.v[p->net.uplinks.n++], 16, l->word[i]);
+		copy(list->v[list->n++], 16, l->word[i]);
 	}
 	return NULL;
 }
 
-static const char *read_table(struct policy *p, const struct line *l)
+static const char *read_table(void *at, const struct line *l)
 {
+	struct policy_ranges *list = at;
+
 	for (unsigned i = 1; i < l->n; i++) {
-		if (p->net.tables.n == POLICY_RANGES)
+		if (list->n == POLICY_RANGES)
 			return "too many ranges";
-		if (!range(l->word[i], UINT32_MAX, &p->net.tables.v[p->net.tables.n++]))
+		if (!range(l->word[i], UINT32_MAX, &list->v[list->n++]))
 			return "a table's number is wanted, or a range as in 1000-1999";
 	}
 	return NULL;
 }
 
-static const char *read_root(char *root, const struct line *l)
+static const char *read_root(void *at, const struct line *l)
 {
 	if (!path_ok(l->word[1]))
 		return "an absolute path is wanted, without '..', '.', '//' and '/' at its end";
-	copy(root, POLICY_PATH, l->word[1]);
+	copy(at, POLICY_PATH, l->word[1]);
 	return NULL;
 }
 
-static const char *read_mount_root(struct policy *p, const struct line *l) { return read_root(p->vol.mount_root, l); }
-static const char *read_image_root(struct policy *p, const struct line *l) { return read_root(p->jail.image_root, l); }
-static const char *read_jail_root(struct policy *p, const struct line *l) { return read_root(p->jail.jail_root, l); }
-static const char *read_cgroup_root(struct policy *p, const struct line *l) { return read_root(p->jail.cgroup_root, l); }
-
-static const char *read_paths(struct policy_paths *list, const struct line *l)
+static const char *read_devices(void *at, const struct line *l)
 {
+	struct policy_paths *list = at;
+
 	for (unsigned i = 1; i < l->n; i++) {
 		const char *star = strchr(l->word[i], '*');
 
@@ -155,13 +158,11 @@ static const char *read_paths(struct policy_paths *list, const struct line *l)
 	return NULL;
 }
 
-static const char *read_source(struct policy *p, const struct line *l) { return read_paths(&p->vol.sources, l); }
-static const char *read_device(struct policy *p, const struct line *l) { return read_paths(&p->vol.devices, l); }
-
-static const char *read_fstype(struct policy *p, const struct line *l)
+static const char *read_fstype(void *at, const struct line *l)
 {
 	static const char *const names[FSTYPE_MAX + 1] = {
-		[FSTYPE_EXT4] = "ext4", [FSTYPE_BTRFS] = "btrfs", [FSTYPE_VFAT] = "vfat", [FSTYPE_XFS] = "xfs"};
+	    [FSTYPE_EXT4] = "ext4", [FSTYPE_BTRFS] = "btrfs", [FSTYPE_VFAT] = "vfat", [FSTYPE_XFS] = "xfs"};
+	uint32_t *types = at;
 
 	for (unsigned i = 1; i < l->n; i++) {
 		unsigned t = 0;
@@ -170,15 +171,16 @@ static const char *read_fstype(struct policy *p, const struct line *l)
 			t++;
 		if (t > FSTYPE_MAX)
 			return "ext4, btrfs, vfat or xfs is wanted";
-		p->vol.fstypes |= 1u << t;
+		*types |= 1u << t;
 	}
 	return NULL;
 }
 
-static const char *read_vmm(struct policy *p, const struct line *l)
+static const char *read_vmm(void *at, const struct line *l)
 {
 	static const char *const names[VMM_MAX + 1] = {
-		[VMM_CLOUD_HYPERVISOR] = "cloud-hypervisor", [VMM_FIRECRACKER] = "firecracker", [VMM_QEMU] = "qemu"};
+	    [VMM_CLOUD_HYPERVISOR] = "cloud-hypervisor", [VMM_FIRECRACKER] = "firecracker", [VMM_QEMU] = "qemu"};
+	struct policy_jail *jail = at;
 	unsigned v = 0;
 
 	while (v <= VMM_MAX && strcmp(names[v], l->word[1]) != 0)
@@ -187,45 +189,47 @@ static const char *read_vmm(struct policy *p, const struct line *l)
 		return "qemu, firecracker or cloud-hypervisor is wanted";
 	if (!path_ok(l->word[2]))
 		return "an absolute path is wanted, without '..', '.', '//' and '/' at its end";
-	if (p->jail.vmm[v][0] != '\0')
+	if (jail->vmm[v][0] != '\0')
 		return "this VMM is given twice";
-	copy(p->jail.vmm[v], POLICY_PATH, l->word[2]);
+	copy(jail->vmm[v], POLICY_PATH, l->word[2]);
 	return NULL;
 }
 
-static const char *read_vm_device(struct policy *p, const struct line *l)
+static const char *read_vm_device(void *at, const struct line *l)
 {
-	if (strcmp(l->word[1], "kvm") != 0)
-		return "kvm is the only one there is";
-	p->jail.kvm = true;
-	return NULL;
+	bool *kvm = at;
+
+	*kvm = strcmp(l->word[1], "kvm") == 0;
+	return *kvm ? NULL : "kvm is the only one there is";
 }
 
-static const char *read_tool(struct policy *p, const struct line *l)
+static const char *read_tool(void *at, const struct line *l)
 {
-	struct policy_tool *t = &p->tools.v[p->tools.n];
+	struct policy_tools *list = at;
+	struct policy_tool *t = &list->v[list->n];
 
-	if (p->tools.n == POLICY_TOOLS)
+	if (list->n == POLICY_TOOLS)
 		return "too many tools";
 	if (strlen(l->word[1]) >= sizeof(t->name) || !wire_relpath_ok(l->word[1]) || !path_ok(l->word[2]))
 		return "a tool's name and its absolute path are wanted";
 	copy(t->name, sizeof(t->name), l->word[1]);
 	copy(t->path, sizeof(t->path), l->word[2]);
-	p->tools.n++;
+	list->n++;
 	return NULL;
 }
 
-static const char *read_limit(struct policy *p, const struct line *l)
+static const char *read_limit(void *at, const struct line *l)
 {
+	struct policy_limits *all = at;
 	const struct {
 		const char *name;
 		uint32_t *value;
 		uint32_t min, max;
 	} limits[] = {
-		{"taps", &p->limits.taps, 0, 65536},
-		{"rules", &p->limits.rules, 0, 20000},
-		{"jails", &p->limits.jails, 0, 65536},
-		{"requests-per-second", &p->limits.requests_per_second, 1, 1000000},
+	    {"taps", &all->taps, 0, 65536},
+	    {"rules", &all->rules, 0, 20000},
+	    {"jails", &all->jails, 0, 65536},
+	    {"requests-per-second", &all->requests_per_second, 1, 1000000},
 	};
 	const size_t n = sizeof(limits) / sizeof(limits[0]);
 
@@ -242,33 +246,36 @@ static const char *read_limit(struct policy *p, const struct line *l)
 	return NULL;
 }
 
+#define AT(member) offsetof(struct policy, member)
+
 static const struct keyword {
 	const char *name;
-	unsigned min, max;  // values
-	bool again;         // may stand on more than one line
+	unsigned min, max; // values
+	bool again;        // may stand on more than one line
 	reader *read;
+	size_t at;
 } keywords[] = {
-	{"daemon-uid", 1, 1, false, read_daemon_uid},
-	{"daemon-gid", 1, 1, false, read_daemon_gid},
-	{"broker-uid", 1, 1, false, read_broker_uid},
-	{"net-uid", 1, 1, false, read_net_uid},
-	{"vol-uid", 1, 1, false, read_vol_uid},
-	{"uid-range", 1, 1, false, read_uids},
-	{"interface-prefix", 1, WORDS_MAX, true, read_prefix},
-	{"bridge", 1, WORDS_MAX, true, read_bridge},
-	{"uplink", 1, WORDS_MAX, true, read_uplink},
-	{"route-table", 1, WORDS_MAX, true, read_table},
-	{"mount-root", 1, 1, false, read_mount_root},
-	{"mount-source", 1, WORDS_MAX, true, read_source},
-	{"mount-fstype", 1, WORDS_MAX, true, read_fstype},
-	{"device", 1, WORDS_MAX, true, read_device},
-	{"image-root", 1, 1, false, read_image_root},
-	{"jail-root", 1, 1, false, read_jail_root},
-	{"cgroup-root", 1, 1, false, read_cgroup_root},
-	{"vmm", 2, 2, true, read_vmm},
-	{"vm-device", 1, 1, false, read_vm_device},
-	{"tool", 2, 2, true, read_tool},
-	{"limit", 2, 8, true, read_limit},
+    {"daemon-uid", 1, 1, false, read_id, AT(ids.daemon_uid)},
+    {"daemon-gid", 1, 1, false, read_id, AT(ids.daemon_gid)},
+    {"broker-uid", 1, 1, false, read_id, AT(ids.broker_uid)},
+    {"net-uid", 1, 1, false, read_id, AT(ids.net_uid)},
+    {"vol-uid", 1, 1, false, read_id, AT(ids.vol_uid)},
+    {"uid-range", 1, 1, false, read_uids, AT(uids)},
+    {"interface-prefix", 1, WORDS_MAX, true, read_prefix, AT(net.prefixes)},
+    {"bridge", 1, WORDS_MAX, true, read_bridge, AT(net.bridges)},
+    {"uplink", 1, WORDS_MAX, true, read_uplink, AT(net.uplinks)},
+    {"route-table", 1, WORDS_MAX, true, read_table, AT(net.tables)},
+    {"mount-root", 1, 1, false, read_root, AT(vol.mount_root)},
+    {"mount-source", 1, WORDS_MAX, true, read_devices, AT(vol.sources)},
+    {"mount-fstype", 1, WORDS_MAX, true, read_fstype, AT(vol.fstypes)},
+    {"device", 1, WORDS_MAX, true, read_devices, AT(vol.devices)},
+    {"image-root", 1, 1, false, read_root, AT(jail.image_root)},
+    {"jail-root", 1, 1, false, read_root, AT(jail.jail_root)},
+    {"cgroup-root", 1, 1, false, read_root, AT(jail.cgroup_root)},
+    {"vmm", 2, 2, true, read_vmm, AT(jail)},
+    {"vm-device", 1, 1, false, read_vm_device, AT(jail.kvm)},
+    {"tool", 2, 2, true, read_tool, AT(tools)},
+    {"limit", 2, 8, true, read_limit, AT(limits)},
 };
 #define KEYWORDS (sizeof(keywords) / sizeof(keywords[0]))
 
@@ -325,6 +332,7 @@ static const char *split(struct line *l, const char *text, size_t len)
 	return NULL;
 }
 
+// The first line with a list keyword replaces the default list; later ones add to it.
 static void forget_default(struct policy *p, const struct keyword *k)
 {
 	if (k->read == read_prefix)
@@ -350,7 +358,7 @@ static const char *line_read(struct policy *p, const struct line *l, bool *seen)
 	if (!seen[k])
 		forget_default(p, &keywords[k]);
 	seen[k] = true;
-	return keywords[k].read(p, l);
+	return keywords[k].read((char *)p + keywords[k].at, l);
 }
 
 bool policy_parse(struct policy *p, const char *text, size_t len, struct policy_error *err)

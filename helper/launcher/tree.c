@@ -16,28 +16,28 @@
 #include "helper/common/confine.h"
 #include "helper/launcher/launcher.h"
 
-#define LIBEXEC "/usr/libexec/postern/"
-#define RUN_DIR "/run/postern-helper"
-#define BROKER CELL_COUNT
-#define PROCESSES (CELL_COUNT + 1)
-#define HIGH 100           // descriptors are moved up here, out of the way of the fixed numbers
-#define SOCKET_BUFFER (4 << 20)  // bytes: room for the broker's whole table of requests in flight
+#define LIBEXEC       "/usr/libexec/postern/"
+#define RUN_DIR       "/run/postern-helper"
+#define BROKER        CELL_COUNT
+#define PROCESSES     (CELL_COUNT + 1)
+#define HIGH          100       // descriptors are moved up here, out of the way of the fixed numbers
+#define SOCKET_BUFFER (4 << 20) // bytes: room for the broker's whole table of requests in flight
 
 static const struct process {
 	const char *path, *name;
 	enum policy_reader part;
 } processes[PROCESSES] = {
-	[CELL_NET] = {LIBEXEC "postern-net", "postern-net", POLICY_FOR_NET},
-	[CELL_VOL] = {LIBEXEC "postern-vol", "postern-vol", POLICY_FOR_VOL},
-	[CELL_JAIL] = {LIBEXEC "postern-jail", "postern-jail", POLICY_FOR_JAIL},
-	[CELL_SPAWN] = {LIBEXEC "postern-spawn", "postern-spawn", POLICY_FOR_SPAWN},
-	[BROKER] = {LIBEXEC "postern-broker", "postern-broker", POLICY_FOR_BROKER},
+    [CELL_NET] = {LIBEXEC "postern-net", "postern-net", POLICY_FOR_NET},
+    [CELL_VOL] = {LIBEXEC "postern-vol", "postern-vol", POLICY_FOR_VOL},
+    [CELL_JAIL] = {LIBEXEC "postern-jail", "postern-jail", POLICY_FOR_JAIL},
+    [CELL_SPAWN] = {LIBEXEC "postern-spawn", "postern-spawn", POLICY_FOR_SPAWN},
+    [BROKER] = {LIBEXEC "postern-broker", "postern-broker", POLICY_FOR_BROKER},
 };
 
 // Everything the children inherit, all at HIGH or above.
 struct ends {
 	int peer, lock, life, tun;
-	int cell[CELL_COUNT], broker[CELL_COUNT];  // the two ends of each pair
+	int cell[CELL_COUNT], broker[CELL_COUNT]; // the two ends of each pair
 };
 
 static pid_t pids[PROCESSES];
@@ -109,7 +109,8 @@ static int tun_node(const struct policy_ids *ids)
 	int dir;
 
 	must(fsconfig(fs, FSCONFIG_SET_STRING, "mode", "0711", 0) == 0 && fsconfig(fs, FSCONFIG_SET_STRING, "size", "4k", 0) == 0 &&
-		fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0, "fsconfig");
+	         fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0,
+	     "fsconfig");
 	dir = must_fd(fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC), "fsmount");
 	must(mknodat(dir, "tun", S_IFCHR | 0600, makedev(10, 200)) == 0, "mknod tun");
 	must(fchownat(dir, "tun", ids->net_uid, ids->net_uid, AT_SYMLINK_NOFOLLOW) == 0, "chown tun");

@@ -19,16 +19,16 @@
 #include "helper/launcher/launcher.h"
 
 #define CAP(c) (UINT64_C(1) << (c))
-#define TREE_CAPS \
-	(CAP(CAP_CHOWN) | CAP(CAP_FOWNER) | CAP(CAP_KILL) | CAP(CAP_SETGID) | CAP(CAP_SETUID) | CAP(CAP_SETPCAP) | CAP(CAP_NET_ADMIN) | \
+#define TREE_CAPS                                                                                                                                    \
+	(CAP(CAP_CHOWN) | CAP(CAP_FOWNER) | CAP(CAP_KILL) | CAP(CAP_SETGID) | CAP(CAP_SETUID) | CAP(CAP_SETPCAP) | CAP(CAP_NET_ADMIN) |              \
 	 CAP(CAP_SYS_CHROOT) | CAP(CAP_SYS_ADMIN) | CAP(CAP_MKNOD))
 
 // What broker, cells and VMs may use at most; each lowers its own further.
 static const struct confine_limit limits[] = {
-	{RLIMIT_CPU, RLIM_INFINITY}, {RLIMIT_FSIZE, RLIM_INFINITY}, {RLIMIT_DATA, RLIM_INFINITY}, {RLIMIT_STACK, 8u << 20},
-	{RLIMIT_CORE, 0}, {RLIMIT_RSS, RLIM_INFINITY}, {RLIMIT_NPROC, 16384}, {RLIMIT_NOFILE, 8192}, {RLIMIT_MEMLOCK, 0},
-	{RLIMIT_AS, RLIM_INFINITY}, {RLIMIT_LOCKS, RLIM_INFINITY}, {RLIMIT_SIGPENDING, 1024}, {RLIMIT_MSGQUEUE, 0}, {RLIMIT_NICE, 0},
-	{RLIMIT_RTPRIO, 0}, {RLIMIT_RTTIME, RLIM_INFINITY},
+    {RLIMIT_CPU, RLIM_INFINITY},    {RLIMIT_FSIZE, RLIM_INFINITY}, {RLIMIT_DATA, RLIM_INFINITY}, {RLIMIT_STACK, 8u << 20}, {RLIMIT_CORE, 0},
+    {RLIMIT_RSS, RLIM_INFINITY},    {RLIMIT_NPROC, 16384},         {RLIMIT_NOFILE, 8192},        {RLIMIT_MEMLOCK, 0},      {RLIMIT_AS, RLIM_INFINITY},
+    {RLIMIT_LOCKS, RLIM_INFINITY},  {RLIMIT_SIGPENDING, 1024},     {RLIMIT_MSGQUEUE, 0},         {RLIMIT_NICE, 0},         {RLIMIT_RTPRIO, 0},
+    {RLIMIT_RTTIME, RLIM_INFINITY},
 };
 _Static_assert(sizeof(limits) / sizeof(limits[0]) == RLIM_NLIMITS, "every limit is set");
 
@@ -110,7 +110,7 @@ static void clean_time(void)
 	static const struct sched_param normal;
 
 	must(setitimer(ITIMER_REAL, &off, NULL) == 0 && setitimer(ITIMER_VIRTUAL, &off, NULL) == 0 && setitimer(ITIMER_PROF, &off, NULL) == 0,
-		"setitimer");
+	     "setitimer");
 	must(sched_setscheduler(0, SCHED_OTHER, &normal) == 0 && setpriority(PRIO_PROCESS, 0, 0) == 0, "scheduling class and priority");
 }
 

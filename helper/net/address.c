@@ -7,7 +7,7 @@
 
 #include "helper/net/link.h"
 
-#define OUR_PROTO 0x70  // 'p'; the kernel's own are 1 to 3
+#define OUR_PROTO 0x70 // 'p'; the kernel's own are 1 to 3
 
 static size_t addr_len(const struct wire_addr *a)
 {
@@ -41,7 +41,7 @@ static int change(int type, int flags, const struct wire_addr *a, uint32_t index
 	if (m == NULL)
 		return -ENOMEM;
 	broken = nlmsg_append(m, &i, sizeof(i), NLMSG_ALIGNTO) | nla_put(m, IFA_LOCAL, (int)addr_len(a), a->addr) |
-		nla_put(m, IFA_ADDRESS, (int)addr_len(a), a->addr);
+	         nla_put(m, IFA_ADDRESS, (int)addr_len(a), a->addr);
 	if (type == RTM_NEWADDR)
 		broken |= nla_put_u8(m, IFA_PROTO, OUR_PROTO);
 	return rtnl_do(m, broken);
@@ -63,7 +63,7 @@ static void look(struct nlmsghdr *h, void *arg)
 		return;
 	addr = a[IFA_LOCAL] != NULL ? a[IFA_LOCAL] : a[IFA_ADDRESS];
 	if (i->ifa_index != s->index || i->ifa_prefixlen != s->want->prefix || i->ifa_family != header(s->want, 0).ifa_family || addr == NULL ||
-		(size_t)nla_len(addr) != addr_len(s->want) || memcmp(nla_data(addr), s->want->addr, addr_len(s->want)) != 0)
+	    (size_t)nla_len(addr) != addr_len(s->want) || memcmp(nla_data(addr), s->want->addr, addr_len(s->want)) != 0)
 		return;
 	s->found = true;
 	s->ours = a[IFA_PROTO] != NULL && nla_len(a[IFA_PROTO]) == 1 && nla_get_u8(a[IFA_PROTO]) == OUR_PROTO;
@@ -74,7 +74,7 @@ static int find(struct search *s)
 	struct ifaddrmsg i = header(s->want, s->index);
 	struct nl_msg *m = nlmsg_alloc_simple(RTM_GETADDR, NLM_F_REQUEST);
 
-	i.ifa_prefixlen = 0;  // strict checking: a dump is filtered by index and family alone
+	i.ifa_prefixlen = 0; // strict checking: a dump is filtered by index and family alone
 	if (m != NULL && nlmsg_append(m, &i, sizeof(i), NLMSG_ALIGNTO) != 0) {
 		nlmsg_free(m);
 		return -ENOMEM;

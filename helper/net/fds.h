@@ -2,9 +2,9 @@
 #ifndef HELPER_NET_FDS_H
 #define HELPER_NET_FDS_H
 
-#define NET_FD_IP4 8    // /proc/sys/net/ipv4
-#define NET_FD_IP6 9    // /proc/sys/net/ipv6/conf/all; absent on a kernel without IPv6
+#define NET_FD_IP4   8 // /proc/sys/net/ipv4
+#define NET_FD_IP6   9 // /proc/sys/net/ipv6/conf/all; absent on a kernel without IPv6
 #define NET_FD_ROUTE 20
-#define NET_FD_NFT 21
+#define NET_FD_NFT   21
 
 #endif

@@ -8,9 +8,9 @@
 #include "helper/common/cell.h"
 #include "helper/net/sys.h"
 
-#define CHUNK 128u     // records read at a time
-#define FENCES 6u      // messages of a batch beside its rules
-#define SLACK (FENCES * FW_RULE_MAX)
+#define CHUNK  128u // records read at a time
+#define FENCES 6u   // messages of a batch beside its rules
+#define SLACK  (FENCES * FW_RULE_MAX)
 
 // Reads and checks all records, counting rules; with b, builds them.  Records can't change in between: the memfd is sealed.
 static enum op_status pass(struct cell *c, int fd, uint32_t count, size_t *rules, struct fw_batch *b)

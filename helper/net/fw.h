@@ -7,7 +7,7 @@
 
 #include "helper/common/policy.h"
 
-#define FW_RULE_MAX 1024u  // bytes of netlink message that one rule takes at most
+#define FW_RULE_MAX 1024u // bytes of netlink message that one rule takes at most
 
 // Checks one record of a caller's memfd: NULL, or what is wrong.  Sets *denied where policy, not form, says no.
 const char *fw_record_wrong(const struct policy_net *net, const struct fw_record *r, bool *denied);
@@ -19,7 +19,7 @@ size_t fw_rules(const struct policy_net *net, const struct fw_record *r);
 struct fw_batch {
 	char *buf;
 	size_t cap, len;
-	unsigned seq;  // of the next message; the first one has 1
+	unsigned seq; // of the next message; the first one has 1
 };
 
 // Begins: the table as it was goes.  with_chain: it comes back with an empty postrouting chain.  False where it doesn't fit.

@@ -19,9 +19,9 @@
 
 #include "helper/net/fw.h"
 
-#define TABLE "postern"
-#define CHAIN "postrouting"
-#define SRCNAT 100  // priority, as `nft` calls srcnat
+#define TABLE  "postern"
+#define CHAIN  "postrouting"
+#define SRCNAT 100 // priority, as `nft` calls srcnat
 
 static size_t addr_len(const struct wire_addr *a)
 {
@@ -160,7 +160,7 @@ bool fw_begin(struct fw_batch *b, bool with_chain)
 	b->len = 0;
 	b->seq = 1;
 	return put_fence(b, true) && put_table(b, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_ACK) && put_table(b, NFT_MSG_DELTABLE, 0) &&
-		(!with_chain || (put_table(b, NFT_MSG_NEWTABLE, NLM_F_CREATE) && put_chain(b)));
+	       (!with_chain || (put_table(b, NFT_MSG_NEWTABLE, NLM_F_CREATE) && put_chain(b)));
 }
 
 bool fw_end(struct fw_batch *b)
@@ -263,7 +263,7 @@ static bool comment(struct nftnl_rule *r, const char *text)
 		return true;
 	u = nftnl_udata_buf_alloc(256);
 	ok = u != NULL && nftnl_udata_put_strz(u, NFTNL_UDATA_RULE_COMMENT, text) == 1 &&
-		nftnl_rule_set_data(r, NFTNL_RULE_USERDATA, nftnl_udata_buf_data(u), nftnl_udata_buf_len(u)) == 0;
+	     nftnl_rule_set_data(r, NFTNL_RULE_USERDATA, nftnl_udata_buf_data(u), nftnl_udata_buf_len(u)) == 0;
 	if (u != NULL)
 		nftnl_udata_buf_free(u);
 	return ok;
@@ -278,8 +278,8 @@ static bool fill(struct nftnl_rule *r, const struct fw_record *f, const char *ou
 	nftnl_rule_set_str(r, NFTNL_RULE_TABLE, TABLE);
 	nftnl_rule_set_str(r, NFTNL_RULE_CHAIN, CHAIN);
 	return comment(r, f->comment) && load_meta(r, NFT_META_NFPROTO) && equals(r, &family, 1) && load_source(r, &f->source) &&
-		mask_source(r, &f->source) && equals(r, f->source.addr, addr_len(&f->source)) && load_meta(r, NFT_META_OIFNAME) &&
-		equals(r, name, sizeof(name)) && translate(r, f);
+	       mask_source(r, &f->source) && equals(r, f->source.addr, addr_len(&f->source)) && load_meta(r, NFT_META_OIFNAME) &&
+	       equals(r, name, sizeof(name)) && translate(r, f);
 }
 
 static bool add_one(struct fw_batch *b, const struct fw_record *f, const char *out)

@@ -59,7 +59,7 @@ static int put_veth(struct nl_msg *m, const struct op_link_add_args *a)
 	data = nla_nest_start(m, IFLA_INFO_DATA);
 	other = nla_nest_start(m, VETH_INFO_PEER);
 	broken |= data == NULL || other == NULL || nlmsg_append(m, (void *)(uintptr_t)&peer, sizeof(peer), NLMSG_ALIGNTO) != 0 ||
-		nla_put_string(m, IFLA_IFNAME, a->peer) != 0;
+	          nla_put_string(m, IFLA_IFNAME, a->peer) != 0;
 	if (a->has_mtu)
 		broken |= nla_put_u32(m, IFLA_MTU, a->mtu);
 	if (broken == 0)

@@ -19,24 +19,22 @@ static void drop_rights(const struct cell *c, const struct confine_path *paths, 
 {
 	static const struct confine_limit limits[] = {{RLIMIT_NOFILE, 64}, {RLIMIT_NPROC, 0}, {RLIMIT_FSIZE, 0}, {RLIMIT_DATA, 256u << 20}};
 	const struct confine want = {
-		.name = NAME,
-		.uid = c->policy.ids.net_uid,
-		.gid = c->policy.ids.net_uid,
-		.caps = UINT64_C(1) << CAP_NET_ADMIN,
-		.mdwe = true,
-		.landlock = CONFINE_FS_DENY,
-		.paths = paths,
-		.npaths = npaths,
-		.limits = limits,
-		.nlimits = sizeof(limits) / sizeof(limits[0]),
-		.filter = filter_net,
-		.filter_len = filter_net_len,
-		.parent = c->policy.launcher,
+	    .name = NAME,
+	    .uid = c->policy.ids.net_uid,
+	    .gid = c->policy.ids.net_uid,
+	    .caps = UINT64_C(1) << CAP_NET_ADMIN,
+	    .mdwe = true,
+	    .landlock = CONFINE_FS_DENY,
+	    .paths = paths,
+	    .npaths = npaths,
+	    .limits = limits,
+	    .nlimits = sizeof(limits) / sizeof(limits[0]),
+	    .filter = filter_net,
+	    .filter_len = filter_net_len,
+	    .parent = c->policy.launcher,
 	};
-	const char *failed = confine(&want);
 
-	if (failed != NULL)
-		confine_refuse(NAME, failed, errno);
+	confine_or_refuse(&want);
 }
 
 int main(void)

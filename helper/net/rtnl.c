@@ -92,19 +92,12 @@ int rtnl_do(struct nl_msg *m, int broken)
 static bool kind_parse(struct nlattr *info, struct rtnl_link_info *out)
 {
 	static struct nla_policy policy[IFLA_INFO_MAX + 1] = {[IFLA_INFO_KIND] = {.type = NLA_STRING, .maxlen = sizeof(out->kind) - 1}};
-	static struct nla_policy tun[IFLA_TUN_MAX + 1] = {[IFLA_TUN_OWNER] = {.type = NLA_U32}};
-	struct nlattr *a[IFLA_INFO_MAX + 1], *t[IFLA_TUN_MAX + 1];
+	struct nlattr *a[IFLA_INFO_MAX + 1];
 
 	if (nla_parse_nested(a, IFLA_INFO_MAX, info, policy) != 0)
 		return false;
 	if (a[IFLA_INFO_KIND] != NULL)
 		nla_strlcpy(out->kind, a[IFLA_INFO_KIND], sizeof(out->kind));
-	if (strcmp(out->kind, "tun") != 0 || a[IFLA_INFO_DATA] == NULL)
-		return true;
-	if (nla_parse_nested(t, IFLA_TUN_MAX, a[IFLA_INFO_DATA], tun) != 0)
-		return false;
-	if (t[IFLA_TUN_OWNER] != NULL)
-		out->tun_owner = nla_get_u32(t[IFLA_TUN_OWNER]);
 	return true;
 }
 
@@ -114,7 +107,6 @@ bool rtnl_link_parse(struct nlmsghdr *h, struct rtnl_link_info *out)
 	struct nlattr *a[IFLA_MAX + 1];
 
 	memset(out, 0, sizeof(*out));
-	out->tun_owner = UINT32_MAX;
 	if (h->nlmsg_type != RTM_NEWLINK || nlmsg_parse(h, sizeof(struct ifinfomsg), a, IFLA_MAX, policy) != 0)
 		return false;
 	out->index = (uint32_t)((const struct ifinfomsg *)nlmsg_data(h))->ifi_index;

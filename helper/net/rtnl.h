@@ -6,15 +6,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define MARK "postern:"  // how the alias of each link of ours begins
-#define MARK_MAX 128     // bytes of an alias, with its NUL
+#define MARK     "postern:" // how the alias of each link of ours begins
+#define MARK_MAX 128        // bytes of an alias, with its NUL
 
 // A link as the kernel shows it.
 struct rtnl_link_info {
 	uint32_t index;
-	char kind[16];         // "bridge", "veth", "tun"; empty: hardware
-	char alias[MARK_MAX];  // cut off behind that
-	uint32_t tun_owner;    // kind tun: uid that may attach; UINT32_MAX: nobody in particular
+	char kind[16];        // "bridge", "veth", "tun"; empty: hardware
+	char alias[MARK_MAX]; // cut off behind that
 };
 
 // True when the link carries our mark.

@@ -16,18 +16,18 @@
 #include "helper/common/cell.h"
 #include "helper/net/fds.h"
 
-#define BATCH_BYTES (32 << 20)  // largest netlink datagram that we send: 20,000 firewall rules take about half of it
+#define BATCH_BYTES (32 << 20) // largest netlink datagram that we send: 20,000 firewall rules take about half of it
 
 // Landlock's right to use ioctl on devices, of kernels newer than the build's headers; others drop it.
 #define ACCESS_IOCTL_DEV (UINT64_C(1) << 15)
-#define ACCESS_RW ((uint64_t)(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE))
+#define ACCESS_RW        ((uint64_t)(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE))
 
 static const struct {
 	int dir;
 	const char *name;
 } sysctls[SYSCTL_MAX + 1] = {
-	[SYSCTL_IP_FORWARD] = {NET_FD_IP4, "ip_forward"},
-	[SYSCTL_IP6_FORWARD] = {NET_FD_IP6, "forwarding"},
+    [SYSCTL_IP_FORWARD] = {NET_FD_IP4, "ip_forward"},
+    [SYSCTL_IP6_FORWARD] = {NET_FD_IP6, "forwarding"},
 };
 
 // Moves fd to its fixed number, which the filter names.
@@ -48,11 +48,11 @@ static bool netlink_open(int protocol, int number)
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
 
 	return fd >= 0 && bind(fd, (const struct sockaddr *)&any, sizeof(any)) == 0 &&
-		setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on)) == 0 &&
-		setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on)) == 0 &&
-		(protocol != NETLINK_ROUTE || setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on)) == 0) &&
-		setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &big, sizeof(big)) == 0 &&
-		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0 && fix(fd, number);
+	       setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on)) == 0 &&
+	       setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on)) == 0 &&
+	       (protocol != NETLINK_ROUTE || setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on)) == 0) &&
+	       setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &big, sizeof(big)) == 0 &&
+	       setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0 && fix(fd, number);
 }
 
 static bool directory_open(const char *path, int number)

@@ -13,7 +13,7 @@
 #include "helper/common/confine.h"
 #include "proto/helper.h"
 
-enum sys_socket { SYS_ROUTE, SYS_NFT, SYS_SOCKETS };
+enum sys_socket { SYS_ROUTE, SYS_NFT };
 
 #define SYS_PATHS_MAX 4
 

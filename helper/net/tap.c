@@ -94,7 +94,8 @@ static int set_up(struct cell *c, const struct op_tap_create_args *a, int fd, ui
 
 enum op_status op_tap_create(struct cell *c, const struct op_tap_create_args *a, const int *fds, struct op_tap_create_res *r, int *out_fds)
 {
-	uint16_t flags = (uint16_t)((a->has_vnet_hdr && a->vnet_hdr ? IFF_VNET_HDR : 0) | (a->has_multi_queue && a->multi_queue ? IFF_MULTI_QUEUE : 0));
+	uint16_t flags =
+	    (uint16_t)((a->has_vnet_hdr && a->vnet_hdr ? IFF_VNET_HDR : 0) | (a->has_multi_queue && a->multi_queue ? IFF_MULTI_QUEUE : 0));
 	uint32_t bridge = 0;
 	bool created = false;
 	enum op_status s = a->has_bridge ? link_bridge(c, a->bridge, &bridge) : OPS_OK;

@@ -26,7 +26,7 @@ static void sound(const struct policy *p)
 				abort();
 	}
 	if (p->net.prefixes.n > POLICY_PREFIXES || p->net.bridges.n > POLICY_NAMES || p->net.uplinks.n > POLICY_NAMES ||
-		p->net.tables.n > POLICY_RANGES || p->vol.sources.n > POLICY_DEVICES || p->vol.devices.n > POLICY_DEVICES || p->tools.n > POLICY_TOOLS)
+	    p->net.tables.n > POLICY_RANGES || p->vol.sources.n > POLICY_DEVICES || p->vol.devices.n > POLICY_DEVICES || p->tools.n > POLICY_TOOLS)
 		abort();
 	if (p->limits.requests_per_second == 0 || p->size != sizeof(*p) || policy_prefix(&p->net, "") || policy_bridge(&p->net, ""))
 		abort();

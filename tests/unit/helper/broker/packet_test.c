@@ -49,8 +49,10 @@ TEST("B11, B12, B14 and B15: long integers, unknown and doubled keys, ext and tr
 TEST("B10 and B13: a name as bin, with NUL or invalid UTF-8 inside, is malformed")
 {
 	CHECK(!READS("\x93\x01\x01\x82\xa4kind\x00\xa4name\xc4\x06pt-br0"));
-	CHECK(!READS("\x93\x01\x01\x82\xa4kind\x00\xa4name\xa6pt-b\x00" "0"));
-	CHECK(!READS("\x93\x01\x01\x82\xa4kind\x00\xa4name\xa6pt-b\xff" "0"));
+	CHECK(!READS("\x93\x01\x01\x82\xa4kind\x00\xa4name\xa6pt-b\x00"
+	             "0"));
+	CHECK(!READS("\x93\x01\x01\x82\xa4kind\x00\xa4name\xa6pt-b\xff"
+	             "0"));
 	CHECK(!READS("\x93\x01\x01\x82\xa4kind\xc2\xa4name\xa6pt-br0"));
 }
 
@@ -91,10 +93,17 @@ TEST("an answer carries results, or status, errno and rule")
 	rep.status = OPS_DENIED;
 	strcpy(rep.rule, "bridge");
 	n = packet_answer(buf, sizeof(buf), 7, OP_link_add, &rep);
-	CHECK(n == 16 && memcmp(buf, "\x93\x07\x01\x81\xa4rule\xa6" "bridge", n) == 0);
+	CHECK(n == 16 && memcmp(buf,
+	                        "\x93\x07\x01\x81\xa4rule\xa6"
+	                        "bridge",
+	                        n) == 0);
 	rep.err = 1;
 	n = packet_answer(buf, sizeof(buf), 7, OP_link_add, &rep);
-	CHECK(n == 21 && memcmp(buf, "\x93\x07\x01\x82\xa3" "err\x01\xa4rule\xa6" "bridge", n) == 0);
+	CHECK(n == 21 && memcmp(buf,
+	                        "\x93\x07\x01\x82\xa3"
+	                        "err\x01\xa4rule\xa6"
+	                        "bridge",
+	                        n) == 0);
 }
 
 TEST("what a cell can't mean isn't passed on: size, status, descriptors, rule without end or with control bytes")

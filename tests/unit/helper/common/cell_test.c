@@ -1,5 +1,5 @@
-// LINK: helper/common/cell.o helper/common/confine.o helper/common/fdpass.o helper/common/policy.o helper/common/recheck.o helper/common/rules.o proto/helper.o proto/wire.o proto/mp.o
-// LIBS: -lcap-ng
+// LINK: helper/common/cell.o helper/common/confine.o helper/common/fdpass.o helper/common/policy.o helper/common/recheck.o helper/common/rules.o
+// proto/helper.o proto/wire.o proto/mp.o LIBS: -lcap-ng
 //
 // I8: what a broker that was taken over can send to a cell.  The test is the cell: it has handlers of its own for three operations.
 #include <errno.h>
@@ -262,7 +262,8 @@ static void ask_and_leave(int peer, int *life)
 
 	fresh(OP_ping);
 	for (int i = 0; i < 100; i++)
-		if (send(peer, &q, sizeof(q), 0) != (ssize_t)sizeof(q) || recv(peer, &r, sizeof(r), 0) != (ssize_t)sizeof(r) || r.id != 9 || r.status != OPS_OK)
+		if (send(peer, &q, sizeof(q), 0) != (ssize_t)sizeof(q) || recv(peer, &r, sizeof(r), 0) != (ssize_t)sizeof(r) || r.id != 9 ||
+		    r.status != OPS_OK)
 			abort();
 	hang_up(peer, life);
 }

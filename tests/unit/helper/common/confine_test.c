@@ -25,25 +25,25 @@ static const struct confine_limit limits[] = {{RLIMIT_NOFILE, 32}, {RLIMIT_FSIZE
 static struct confine usual(void)
 {
 	return (struct confine){
-		.name = "confine-test",
-		.uid = 64999,
-		.gid = 64998,
-		.caps = UINT64_C(1) << CAP_NET_ADMIN,
-		.mdwe = false,  // a sanitizer's runtime may want executable memory
-		.landlock = CONFINE_FS_DENY,
-		.limits = limits,
-		.nlimits = 2,
-		.filter = allow,
-		.filter_len = 1,
-		.parent = getppid(),
+	    .name = "confine-test",
+	    .uid = 64999,
+	    .gid = 64998,
+	    .caps = UINT64_C(1) << CAP_NET_ADMIN,
+	    .mdwe = false, // a sanitizer's runtime may want executable memory
+	    .landlock = CONFINE_FS_DENY,
+	    .limits = limits,
+	    .nlimits = 2,
+	    .filter = allow,
+	    .filter_len = 1,
+	    .parent = getppid(),
 	};
 }
 
 // What a child says of itself: 0 where everything is as it should be, else the line of the check that failed.
-#define MUST(cond) \
-	do { \
-		if (!(cond)) \
-			return __LINE__ % 250 + 1; \
+#define MUST(cond)                                                                                                                                   \
+	do {                                                                                                                                         \
+		if (!(cond))                                                                                                                         \
+			return __LINE__ % 250 + 1;                                                                                                   \
 	} while (0)
 
 static int in_child(int (*f)(void))
@@ -74,7 +74,8 @@ static bool status_has(const char *line)
 
 static int drops(void)
 {
-	const struct confine_path proc = {.fd = open("/proc", O_RDONLY | O_DIRECTORY), .access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR};
+	const struct confine_path proc = {.fd = open("/proc", O_RDONLY | O_DIRECTORY),
+	                                  .access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR};
 	struct confine c = usual();
 	struct rlimit r;
 

@@ -32,8 +32,9 @@ static int make(const char *rows)
 	if (f == NULL || fputs(rows, f) < 0 || fclose(f) != 0)
 		return -1;
 	snprintf(command, sizeof(command),
-		"${CC:-cc} -std=gnu11 -D_GNU_SOURCE -I. -DFILTER_NAME='\"t\"' -DFILTER_DEF='\"%s/t.def\"' helper/filters/mkfilter.c -o %s/mk -lseccomp 2>&1",
-		dir, dir);
+	         "${CC:-cc} -std=gnu11 -D_GNU_SOURCE -I. -DFILTER_NAME='\"t\"' -DFILTER_DEF='\"%s/t.def\"' helper/filters/mkfilter.c -o %s/mk "
+	         "-lseccomp 2>&1",
+	         dir, dir);
 	status = run(command);
 	if (status != 0)
 		return status;
@@ -51,7 +52,8 @@ TEST("equality and masked equality are taken, and numbers that libseccomp has no
 	CHECK_INT(make("ALLOW(exit_group, \"ends\")\n"
 	               "ALLOW_ARG(ioctl, 1, FULL, TUNSETIFF, \"tap\")\n"
 	               "ALLOW_ARG2(mmap, 2, FULL, PROT_READ, 3, LOW32, MAP_PRIVATE, \"maps\")\n"
-	               "{\"mseal\", 462, 0, {{0, 0, 0}, {0, 0, 0}}, \"newer than libseccomp\", 0},\n"), 1000);
+	               "{\"mseal\", 462, 0, {{0, 0, 0}, {0, 0, 0}}, \"newer than libseccomp\", 0},\n"),
+	          1000);
 	CHECK(strstr(output, "static const struct sock_filter filter_t[] = {") != NULL);
 	CHECK(strstr(output, "0x000001ce") != NULL);
 	CHECK(strstr(output, "filter_t_len = ") != NULL);

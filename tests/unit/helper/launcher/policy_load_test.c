@@ -29,7 +29,7 @@ static bool refused(const char *path, const char *what)
 }
 
 #define NOT_ALONE "it, or a directory above it, doesn't belong to root alone"
-#define SYMLINK "it, or a directory above it, is a symlink"
+#define SYMLINK   "it, or a directory above it, is a symlink"
 
 TEST("H3: a file of root's is read")
 {

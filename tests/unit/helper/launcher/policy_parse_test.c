@@ -29,12 +29,11 @@ TEST("an empty policy is the strict default: our own prefixes and nothing else")
 
 TEST("every keyword of the man page is read")
 {
-	static const char text[] =
-		"daemon-uid 1\ndaemon-gid 2\nbroker-uid 3\nnet-uid 4\nvol-uid 5\nuid-range 900000-999999\n"
-		"interface-prefix pt- x-\nbridge pt-br* br0\nuplink eth0 eth1\nroute-table 254 1000-1999\n"
-		"mount-root /srv/m\nmount-source /dev/loop* /dev/sdb\nmount-fstype ext4 xfs\ndevice /dev/sdc\n"
-		"image-root /srv/i\njail-root /srv/j\ncgroup-root /sys/fs/cgroup/p\nvmm qemu /usr/libexec/q\nvm-device kvm\n"
-		"tool mkfs.ext4 /usr/sbin/mke2fs\nlimit taps 1 rules 2 jails 3 requests-per-second 4\n";
+	static const char text[] = "daemon-uid 1\ndaemon-gid 2\nbroker-uid 3\nnet-uid 4\nvol-uid 5\nuid-range 900000-999999\n"
+	                           "interface-prefix pt- x-\nbridge pt-br* br0\nuplink eth0 eth1\nroute-table 254 1000-1999\n"
+	                           "mount-root /srv/m\nmount-source /dev/loop* /dev/sdb\nmount-fstype ext4 xfs\ndevice /dev/sdc\n"
+	                           "image-root /srv/i\njail-root /srv/j\ncgroup-root /sys/fs/cgroup/p\nvmm qemu /usr/libexec/q\nvm-device kvm\n"
+	                           "tool mkfs.ext4 /usr/sbin/mke2fs\nlimit taps 1 rules 2 jails 3 requests-per-second 4\n";
 
 	CHECK(parse(text));
 	CHECK_INT(p.ids.daemon_uid, 1);

@@ -1,5 +1,6 @@
-// LINK: helper/net/address.o helper/net/fw.o helper/net/fw_batch.o helper/net/link.o helper/net/ping.o helper/net/rtnl.o helper/net/sysctl.o helper/net/tap.o helper/common/cell.o helper/common/confine.o helper/common/fdpass.o helper/common/policy.o helper/common/recheck.o helper/common/rules.o proto/helper.o proto/wire.o proto/mp.o
-// LIBS: -lcap-ng -lnftnl -lmnl -lnl-3
+// LINK: helper/net/address.o helper/net/fw.o helper/net/fw_batch.o helper/net/link.o helper/net/ping.o helper/net/rtnl.o helper/net/sysctl.o
+// helper/net/tap.o helper/common/cell.o helper/common/confine.o helper/common/fdpass.o helper/common/policy.o helper/common/recheck.o
+// helper/common/rules.o proto/helper.o proto/wire.o proto/mp.o LIBS: -lcap-ng -lnftnl -lmnl -lnl-3
 //
 // Each system call of each operation of the net cell fails once, and the system is afterwards as it was before.  The seam is sys.h: the real
 // sys.c is included here under other names, and what the operations call either fails or goes on to it.  Needs root.
@@ -7,16 +8,16 @@
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
-#define sys_open real_open
-#define sys_send real_send
-#define sys_receive real_receive
-#define sys_tap_open real_tap_open
-#define sys_tap_owner real_tap_owner
+#define sys_open        real_open
+#define sys_send        real_send
+#define sys_receive     real_receive
+#define sys_tap_open    real_tap_open
+#define sys_tap_owner   real_tap_owner
 #define sys_tap_persist real_tap_persist
-#define sys_sysctl_get real_sysctl_get
-#define sys_sysctl_set real_sysctl_set
-#define sys_read real_read
-#define sys_close real_close
+#define sys_sysctl_get  real_sysctl_get
+#define sys_sysctl_set  real_sysctl_set
+#define sys_read        real_read
+#define sys_close       real_close
 #include "helper/net/sys.c"
 #undef sys_open
 #undef sys_send
@@ -42,8 +43,8 @@
 static struct cell c;
 static struct cell_req q;
 static int out[FDPASS_MAX], records = -1;
-static unsigned left;  // calls until one fails; 0: none does
-static bool lose;      // answers fail instead: the kernel has acted, but we don't hear of it
+static unsigned left; // calls until one fails; 0: none does
+static bool lose;     // answers fail instead: the kernel has acted, but we don't hear of it
 static char before[1 << 17], after[1 << 17];
 
 static bool fails(void)
@@ -99,7 +100,8 @@ void sys_close(int fd)
 // Links, addresses, tables and sysctls; but not a link's group, which is links_del's own tool.
 static void look(char *to, size_t size)
 {
-	FILE *f = popen("ip -o link | sed 's/ group [a-z0-9]*//; s/ state [A-Z]*//'; ip -o -4 addr; nft list ruleset; cat /proc/sys/net/ipv4/ip_forward", "r");
+	FILE *f = popen(
+	    "ip -o link | sed 's/ group [a-z0-9]*//; s/ state [A-Z]*//'; ip -o -4 addr; nft list ruleset; cat /proc/sys/net/ipv4/ip_forward", "r");
 	size_t n = f == NULL ? 0 : fread(to, 1, size - 1, f);
 
 	if (f != NULL)
@@ -147,14 +149,16 @@ static int fail_each(void)
 
 static void prepare(void)
 {
-	if (system("ip link add pt-br0 address 02:00:00:00:00:01 type bridge && ip link set pt-br0 alias postern:bridge && ip tuntap add pt-t0 mode tap && "
+	if (system("ip link add pt-br0 address 02:00:00:00:00:01 type bridge && ip link set pt-br0 alias postern:bridge && ip tuntap add pt-t0 mode "
+	           "tap && "
 	           "ip link set pt-t0 alias postern:tap && ip tuntap add pt-t1 mode tap && ip link set pt-t1 alias postern:tap") != 0)
 		abort();
 }
 
 static void clean(void)
 {
-	if (system("for l in pt-br0 pt-br1 pt-t0 pt-t1 pt-new pt-v0; do ip link del $l 2>/dev/null; done; nft delete table inet postern 2>/dev/null; true") != 0)
+	if (system("for l in pt-br0 pt-br1 pt-t0 pt-t1 pt-new pt-v0; do ip link del $l 2>/dev/null; done; nft delete table inet postern 2>/dev/null; "
+	           "true") != 0)
 		abort();
 }
 

@@ -1,5 +1,6 @@
-// LINK: helper/net/address.o helper/net/fw.o helper/net/fw_batch.o helper/net/link.o helper/net/ping.o helper/net/rtnl.o helper/net/sys.o helper/net/sysctl.o helper/net/tap.o helper/common/cell.o helper/common/confine.o helper/common/fdpass.o helper/common/policy.o helper/common/recheck.o helper/common/rules.o proto/helper.o proto/wire.o proto/mp.o
-// LIBS: -lcap-ng -lnftnl -lmnl -lnl-3
+// LINK: helper/net/address.o helper/net/fw.o helper/net/fw_batch.o helper/net/link.o helper/net/ping.o helper/net/rtnl.o helper/net/sys.o
+// helper/net/sysctl.o helper/net/tap.o helper/common/cell.o helper/common/confine.o helper/common/fdpass.o helper/common/policy.o
+// helper/common/recheck.o helper/common/rules.o proto/helper.o proto/wire.o proto/mp.o LIBS: -lcap-ng -lnftnl -lmnl -lnl-3
 //
 // The net cell's operations on the real kernel, in a network namespace that the test makes, through cell_handle() as the broker would call
 // them.  Needs root.  What the kernel then has is asked of `ip` and `nft`, not of the code under test.
@@ -103,10 +104,10 @@ static enum op_status tap(const char *name, const char *to)
 }
 
 #define CHECK_OK(call_) CHECK_STR(op_status_name(call_), "ok")
-#define CHECK_DENIED(call_, rule_) \
-	do { \
-		CHECK_STR(op_status_name(call_), "denied"); \
-		CHECK_STR(c.rep.rule, rule_); \
+#define CHECK_DENIED(call_, rule_)                                                                                                                   \
+	do {                                                                                                                                         \
+		CHECK_STR(op_status_name(call_), "denied");                                                                                          \
+		CHECK_STR(c.rep.rule, rule_);                                                                                                        \
 	} while (0)
 
 TEST("link_add: a bridge is there with our mark, and a second one of that name isn't made")
@@ -283,7 +284,7 @@ TEST("F4: a tap that fails half-way leaves nothing")
 	request(OP_tap_create);
 	strcpy(q.args.tap_create.name, "pt-t0");
 	q.args.tap_create.has_mtu = true;
-	q.args.tap_create.mtu = 65535;  // above a tap's largest
+	q.args.tap_create.mtu = 65535; // above a tap's largest
 	CHECK_STR(op_status_name(call()), "io");
 	CHECK(if_nametoindex("pt-t0") == 0);
 }
@@ -349,8 +350,9 @@ TEST("an address that somebody else gave to our link isn't taken away")
 
 TEST("F6: nothing, loopback, multicast and prefix 0 are no addresses for an interface")
 {
-	static const struct wire_addr bad[] = {{4, 24, {0}}, {4, 0, {10, 0, 0, 1}}, {4, 8, {127, 0, 0, 1}}, {4, 24, {224, 0, 0, 1}},
-		{4, 32, {255, 255, 255, 255}}, {6, 64, {0}}, {6, 128, {[15] = 1}}, {6, 64, {0xff, 2}}};
+	static const struct wire_addr bad[] = {
+	    {4, 24, {0}}, {4, 0, {10, 0, 0, 1}}, {4, 8, {127, 0, 0, 1}}, {4, 24, {224, 0, 0, 1}}, {4, 32, {255, 255, 255, 255}},
+	    {6, 64, {0}}, {6, 128, {[15] = 1}},  {6, 64, {0xff, 2}}};
 
 	CHECK_OK(bridge("pt-br0"));
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -363,7 +365,8 @@ static enum op_status commit(const struct fw_record *r, uint32_t n, uint32_t cou
 	int fd = memfd_create("records", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	enum op_status s;
 
-	if (write(fd, r, n * sizeof(*r)) != (ssize_t)(n * sizeof(*r)) || fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0)
+	if (write(fd, r, n * sizeof(*r)) != (ssize_t)(n * sizeof(*r)) ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0)
 		abort();
 	request(OP_fw_commit);
 	q.args.fw_commit.count = count;
@@ -377,9 +380,9 @@ static const struct fw_record masquerade = {FW_MASQUERADE, {4, 24, {10, 5, 0}}, 
 TEST("fw_commit: masquerade and SNAT, IPv4 and IPv6, as nft shows them")
 {
 	const struct fw_record r[] = {
-		masquerade,
-		{FW_SNAT, {4, 32, {10, 5, 0, 9}}, {4, 32, {198, 51, 100, 2}}, "up0", ""},
-		{FW_MASQUERADE, {6, 64, {0xfd}}, {0}, "", "all uplinks"},
+	    masquerade,
+	    {FW_SNAT, {4, 32, {10, 5, 0, 9}}, {4, 32, {198, 51, 100, 2}}, "up0", ""},
+	    {FW_MASQUERADE, {6, 64, {0xfd}}, {0}, "", "all uplinks"},
 	};
 
 	CHECK_OK(commit(r, 3, 3));
