@@ -94,7 +94,6 @@ static bool allow_reads(int rules, const struct config *config)
 	    "/proc",
 	    "/sys",
 	    "/run/udev",
-	    config->image_root,
 	    config->jail_root,
 	    // leases of the usual DHCP clients
 	    "/run/systemd/netif",
@@ -105,7 +104,7 @@ static bool allow_reads(int rules, const struct config *config)
 	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
 		if (!landlock_read(rules, paths[i]))
 			return false;
-	return allow_resolv_conf(rules);
+	return landlock_edit(rules, config->image_root) && allow_resolv_conf(rules);
 }
 
 static bool allow_own(int rules, const struct config *config)

@@ -77,6 +77,11 @@ bool landlock_read(int rules, const char *path)
 	return allow(rules, path, FS_READ) || errno == ENOENT || errno == EACCES || fail_step("landlock rule", path);
 }
 
+bool landlock_edit(int rules, const char *path)
+{
+	return allow(rules, path, FS_READ | LANDLOCK_ACCESS_FS_WRITE_FILE) || errno == ENOENT || errno == EACCES || fail_step("landlock rule", path);
+}
+
 bool landlock_own(int rules, const char *path)
 {
 	return allow(rules, path, FS_OWN) || fail_step("landlock rule", path);

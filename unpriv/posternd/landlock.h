@@ -10,6 +10,9 @@ int landlock_begin(void);
 // Allows reading below a path (a file or a directory). What doesn't exist is passed over.
 bool landlock_read(int rules, const char *path);
 
+// Allows opening files below a path for writing as well, but neither making nor removing them: a VM's disks. What doesn't exist is passed over.
+bool landlock_edit(int rules, const char *path);
+
 // Allows everything that a state directory needs below a path, which must exist.
 bool landlock_own(int rules, const char *path);
 
