@@ -17,7 +17,7 @@ static const char *const image_verbs = "import kernel default list tag remove";
 #define PLACES_MAX (4 * RPC_COUNT + 16)
 
 struct place {
-	const char *method;  // of which the first len bytes are typed
+	const char *method; // of which the first len bytes are typed
 	size_t len;
 };
 
@@ -133,42 +133,40 @@ static void print_tables(void)
 	puts("\t*) return 1 ;;\n\tesac\n}\n");
 }
 
-static const char bash[] =
-	"_postern() {\n"
-	"\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} path= words i\n"
-	"\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
-	"\t\tcase ${COMP_WORDS[i]} in -*) break ;; esac\n"
-	"\t\tpath+=${path:+ }${COMP_WORDS[i]}\n"
-	"\tdone\n"
-	"\tif words=$(_postern_values \"$path $prev\"); then\n"
-	"\t\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
-	"\t\treturn\n"
-	"\tfi\n"
-	"\t# Words behind a method are values: what can follow the method can follow them.\n"
-	"\tuntil words=$(_postern_words \"$path\"); do\n"
-	"\t\tcase $path in *' '*) path=${path% *} ;; *) path=; COMPREPLY=($(compgen -f -- \"$cur\")); return ;; esac\n"
-	"\tdone\n"
-	"\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
-	"}\n"
-	"complete -F _postern postern\n";
+static const char bash[] = "_postern() {\n"
+                           "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} path= words i\n"
+                           "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
+                           "\t\tcase ${COMP_WORDS[i]} in -*) break ;; esac\n"
+                           "\t\tpath+=${path:+ }${COMP_WORDS[i]}\n"
+                           "\tdone\n"
+                           "\tif words=$(_postern_values \"$path $prev\"); then\n"
+                           "\t\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+                           "\t\treturn\n"
+                           "\tfi\n"
+                           "\t# Words behind a method are values: what can follow the method can follow them.\n"
+                           "\tuntil words=$(_postern_words \"$path\"); do\n"
+                           "\t\tcase $path in *' '*) path=${path% *} ;; *) path=; COMPREPLY=($(compgen -f -- \"$cur\")); return ;; esac\n"
+                           "\tdone\n"
+                           "\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+                           "}\n"
+                           "complete -F _postern postern\n";
 
-static const char zsh[] =
-	"_postern() {\n"
-	"\tlocal path_= words_ i\n"
-	"\tfor ((i = 2; i < CURRENT; i++)); do\n"
-	"\t\tcase ${words[i]} in -*) break ;; esac\n"
-	"\t\tpath_+=${path_:+ }${words[i]}\n"
-	"\tdone\n"
-	"\tif words_=$(_postern_values \"$path_ ${words[CURRENT-1]}\"); then\n"
-	"\t\tcompadd -- ${=words_}\n"
-	"\t\treturn\n"
-	"\tfi\n"
-	"\tuntil words_=$(_postern_words \"$path_\"); do\n"
-	"\t\tcase $path_ in *' '*) path_=${path_% *} ;; *) _files; return ;; esac\n"
-	"\tdone\n"
-	"\tcompadd -- ${=words_}\n"
-	"}\n"
-	"compdef _postern postern\n";
+static const char zsh[] = "_postern() {\n"
+                          "\tlocal path_= words_ i\n"
+                          "\tfor ((i = 2; i < CURRENT; i++)); do\n"
+                          "\t\tcase ${words[i]} in -*) break ;; esac\n"
+                          "\t\tpath_+=${path_:+ }${words[i]}\n"
+                          "\tdone\n"
+                          "\tif words_=$(_postern_values \"$path_ ${words[CURRENT-1]}\"); then\n"
+                          "\t\tcompadd -- ${=words_}\n"
+                          "\t\treturn\n"
+                          "\tfi\n"
+                          "\tuntil words_=$(_postern_words \"$path_\"); do\n"
+                          "\t\tcase $path_ in *' '*) path_=${path_% *} ;; *) _files; return ;; esac\n"
+                          "\tdone\n"
+                          "\tcompadd -- ${=words_}\n"
+                          "}\n"
+                          "compdef _postern postern\n";
 
 // In single quotes only \ and ' mean something to fish.
 static void print_fish_text(const char *text)

@@ -7,7 +7,7 @@
 #include "unpriv/gen/mdoc.h"
 
 static const char *const cell_programs[CELL_COUNT] = {
-	[CELL_NET] = "postern-net", [CELL_VOL] = "postern-vol", [CELL_JAIL] = "postern-jail", [CELL_SPAWN] = "postern-spawn"};
+    [CELL_NET] = "postern-net", [CELL_VOL] = "postern-vol", [CELL_JAIL] = "postern-jail", [CELL_SPAWN] = "postern-spawn"};
 
 static void print_operations(enum op_cell cell)
 {

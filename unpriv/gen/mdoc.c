@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define WIDTH 72  // characters of a line
+#define WIDTH 72 // characters of a line
 
 // The code point at *p, which then stands on its last byte.  The rows are valid UTF-8: a unit test of proto/ reads them.
 static unsigned code_point(const char **p)
@@ -40,7 +40,7 @@ void mdoc_text(FILE *out, const char *text)
 			fprintf(out, "\\[u%04X]", code_point(&p));
 		} else if (ends_line(text, p, column)) {
 			fputc('\n', out);
-			column = (unsigned)-1;  // the next character stands in column 0
+			column = (unsigned)-1; // the next character stands in column 0
 		} else {
 			fputc(*p, out);
 		}

@@ -4,8 +4,8 @@
 #include <elf.h>
 #include <string.h>
 
-#define HDRS            0x53726448u  // "HdrS"
-#define NOTE_PVH_ENTRY  18u          // XEN_ELFNOTE_PHYS32_ENTRY, xen/include/public/elfnote.h
+#define HDRS           0x53726448u // "HdrS"
+#define NOTE_PVH_ENTRY 18u         // XEN_ELFNOTE_PHYS32_ENTRY, xen/include/public/elfnote.h
 
 static uint32_t le32(const uint8_t *p)
 {
@@ -15,15 +15,15 @@ static uint32_t le32(const uint8_t *p)
 static const struct packing {
 	const char *magic;
 	size_t len;
-	size_t tail;  // bytes of the unpacked length behind it; gzip has its own at the end and needs it
+	size_t tail; // bytes of the unpacked length behind it; gzip has its own at the end and needs it
 	const char *tool, *package;
 } packings[] = {
-	{"\x02\x21\x4c\x18", 4, 4, "lz4", "lz4"},
-	{"\x1f\x8b", 2, 0, "gzip", "gzip"},
-	{"\x28\xb5\x2f\xfd", 4, 4, "zstd", "zstd"},
-	{"\xfd"
-	 "7zXZ",
-	 5, 4, "xz", "xz-utils"},
+    {"\x02\x21\x4c\x18", 4, 4, "lz4", "lz4"},
+    {"\x1f\x8b", 2, 0, "gzip", "gzip"},
+    {"\x28\xb5\x2f\xfd", 4, 4, "zstd", "zstd"},
+    {"\xfd"
+     "7zXZ",
+     5, 4, "xz", "xz-utils"},
 };
 
 bool bzimage_payload(const uint8_t *image, size_t len, struct payload *p)

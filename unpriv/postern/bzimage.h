@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 struct payload {
-	size_t off, len;   // in the file, without the length that the kernel's build appends
-	const char *tool;  // that decompresses it with -dc
+	size_t off, len;  // in the file, without the length that the kernel's build appends
+	const char *tool; // that decompresses it with -dc
 	const char *package;
 };
 

@@ -6,19 +6,19 @@
 
 enum cli_exit {
 	CLI_OK = 0,
-	CLI_FAILED = 1,       // the method failed, or the work here did
-	CLI_USAGE = 2,        // called wrongly, parameters refused
-	CLI_NO_DAEMON = 3,    // no socket, nobody behind it, or it went away
-	CLI_NOT_ALLOWED = 4,  // no identity, right too low, denied by policy
+	CLI_FAILED = 1,      // the method failed, or the work here did
+	CLI_USAGE = 2,       // called wrongly, parameters refused
+	CLI_NO_DAEMON = 3,   // no socket, nobody behind it, or it went away
+	CLI_NOT_ALLOWED = 4, // no identity, right too low, denied by policy
 };
 
 struct cli {
-	const char *socket;  // of --socket, or NULL
-	bool json;           // answers as JSON: asked for, or standard output is no terminal
-	bool json_asked;     // errors as JSON too
-	bool help;           // --help was among the options
-	bool colour;         // standard output is a terminal that wants colour
-	bool err_colour;     // the same of standard error
+	const char *socket; // of --socket, or NULL
+	bool json;          // answers as JSON: asked for, or standard output is no terminal
+	bool json_asked;    // errors as JSON too
+	bool help;          // --help was among the options
+	bool colour;        // standard output is a terminal that wants colour
+	bool err_colour;    // the same of standard error
 };
 
 // Takes one of the options that every verb has (--json, --socket PATH, --help) at argv[*i]; *i then stands on its last word.
@@ -51,7 +51,7 @@ int verb_doctor(struct cli *cli, int argc, char **argv);
 int verb_image(struct cli *cli, int argc, char **argv);
 
 struct cli_verb {
-	const char *name;  // NULL ends the table
+	const char *name; // NULL ends the table
 	int (*run)(struct cli *cli, int argc, char **argv);
 	const char *synopsis;
 	const char *doc;

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define SYSTEM_SOCKET "/run/postern/rpc.sock"
-#define ANSWER_MAX    (256u << 20)  // bytes; no honest answer comes near
+#define ANSWER_MAX    (256u << 20) // bytes; no honest answer comes near
 
 void client_init(struct client *c, int wake_fd)
 {
@@ -124,7 +124,7 @@ static bool wait_readable(const struct client *c)
 
 	while (poll(p, 2, -1) < 0)
 		if (errno != EINTR)
-			return true;  // read() will say what is wrong
+			return true; // read() will say what is wrong
 	return p[1].revents == 0 || p[0].revents != 0;
 }
 

@@ -7,27 +7,27 @@
 #include <stddef.h>
 
 struct client {
-	int fd;       // -1: not connected
-	int wake_fd;  // readable = give up waiting (a signalfd); -1: none
+	int fd;      // -1: not connected
+	int wake_fd; // readable = give up waiting (a signalfd); -1: none
 	json_int_t last_id;
-	char *buf;  // what has been received and not yet given out
+	char *buf; // what has been received and not yet given out
 	size_t len, cap;
 };
 
 enum call_status {
 	CALL_OK,
-	CALL_ERROR,        // the daemon answered an error
-	CALL_NO_DAEMON,    // it can't be reached
-	CALL_CUT,          // it went away before its answer: what was asked may have happened
-	CALL_NOT_ALLOWED,  // the socket may not be used
-	CALL_WOKEN,        // wake_fd became readable first; the connection is closed, what was asked may still happen
+	CALL_ERROR,       // the daemon answered an error
+	CALL_NO_DAEMON,   // it can't be reached
+	CALL_CUT,         // it went away before its answer: what was asked may have happened
+	CALL_NOT_ALLOWED, // the socket may not be used
+	CALL_WOKEN,       // wake_fd became readable first; the connection is closed, what was asked may still happen
 };
 
 struct reply {
 	enum call_status status;
-	json_t *result;  // CALL_OK
-	json_t *error;   // CALL_ERROR: the error object, or NULL when it wasn't one
-	char why[320];   // CALL_NO_DAEMON, CALL_CUT, CALL_NOT_ALLOWED: one sentence
+	json_t *result; // CALL_OK
+	json_t *error;  // CALL_ERROR: the error object, or NULL when it wasn't one
+	char why[320];  // CALL_NO_DAEMON, CALL_CUT, CALL_NOT_ALLOWED: one sentence
 };
 
 // Makes a client that isn't connected yet.

@@ -10,7 +10,7 @@
 #include "unpriv/postern/tty.h"
 
 #define CONSOLE_ENDPOINT "compute.vm.console.endpoint"
-#define ESCAPE           0x1d  // ^]
+#define ESCAPE           0x1d // ^]
 
 static bool write_all(int fd, const char *p, size_t n)
 {

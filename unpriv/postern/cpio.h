@@ -9,7 +9,7 @@
 
 struct cpio {
 	FILE *out;
-	uint32_t ino;  // of the last entry
+	uint32_t ino; // of the last entry
 };
 
 // Adds an entry of root's: mode with its file type, name without a leading slash, data of a file or symlink, NULL for a directory.

@@ -8,9 +8,9 @@
 #include "unpriv/postern/report.h"
 
 static const struct doctor_check checks[] = {
-	{"kernel", check_kernel},   {"calls", check_calls},       {"landlock", check_landlock}, {"seccomp", check_seccomp}, {"cgroups", check_cgroups},
-	{"kvm", check_kvm},         {"tun", check_tun},           {"vsock", check_vsock},       {"helper", check_helper},   {"programs", check_programs},
-	{"policy", check_policy},   {"vmm", check_vmm},           {"images", check_images},     {"tools", check_tools},     {"daemon", check_daemon},
+    {"kernel", check_kernel}, {"calls", check_calls}, {"landlock", check_landlock}, {"seccomp", check_seccomp}, {"cgroups", check_cgroups},
+    {"kvm", check_kvm},       {"tun", check_tun},     {"vsock", check_vsock},       {"helper", check_helper},   {"programs", check_programs},
+    {"policy", check_policy}, {"vmm", check_vmm},     {"images", check_images},     {"tools", check_tools},     {"daemon", check_daemon},
 };
 
 static const char *const level_names[] = {[FOUND_OK] = "ok", [FOUND_WARN] = "warn", [FOUND_BAD] = "BAD"};
@@ -64,7 +64,7 @@ int verb_doctor(struct cli *cli, int argc, char **argv)
 		if (!cli->json_asked)
 			print(cli, checks[i].name, &f);
 		json_array_append_new(all, json_pack("{s:s, s:s, s:s, s:s}", "name", checks[i].name, "status",
-						     f.level == FOUND_BAD ? "bad" : level_names[f.level], "message", f.what, "hint", f.mend));
+		                                     f.level == FOUND_BAD ? "bad" : level_names[f.level], "message", f.what, "hint", f.mend));
 	}
 	if (cli->json_asked)
 		report_json(stdout, all);

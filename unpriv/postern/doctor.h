@@ -6,14 +6,14 @@
 
 enum finding_level {
 	FOUND_OK,
-	FOUND_WARN,  // something works less well
-	FOUND_BAD,   // something doesn't work
+	FOUND_WARN, // something works less well
+	FOUND_BAD,  // something doesn't work
 };
 
 struct finding {
 	enum finding_level level;
 	char what[320];
-	char mend[320];  // empty when nothing is to be mended
+	char mend[320]; // empty when nothing is to be mended
 };
 
 struct doctor_check {

@@ -32,7 +32,8 @@ void check_helper(const struct cli *cli, struct finding *f)
 		snprintf(mode, sizeof(mode), HELPER " has mode %04o", (unsigned)(st.st_mode & 07777));
 		found(f, FOUND_BAD, mode, "chmod 4750 " HELPER);
 	} else if (statvfs(HELPER, &fs) == 0 && (fs.f_flag & ST_NOSUID) != 0) {
-		found(f, FOUND_BAD, "the file system of " HELPER " is mounted nosuid", "start the helper by init: systemctl enable --now postern-helper.socket");
+		found(f, FOUND_BAD, "the file system of " HELPER " is mounted nosuid",
+		      "start the helper by init: systemctl enable --now postern-helper.socket");
 	} else {
 		found_ok(f, HELPER ", mode 4750, of root and group %u", (unsigned)st.st_gid);
 	}
@@ -40,8 +41,8 @@ void check_helper(const struct cli *cli, struct finding *f)
 
 void check_programs(const struct cli *cli, struct finding *f)
 {
-	static const char *const programs[] = {"postern-broker", "postern-net",	   "postern-vol",   "postern-jail",
-					       "postern-spawn",	 "postern-keeper", "postern-vsock", "postern-init"};
+	static const char *const programs[] = {"postern-broker", "postern-net",    "postern-vol",   "postern-jail",
+	                                       "postern-spawn",  "postern-keeper", "postern-vsock", "postern-init"};
 	char path[FILES_PATH];
 
 	(void)cli;
@@ -66,7 +67,8 @@ void check_policy(const struct cli *cli, struct finding *f)
 	if (stat(POLICY_FILE, &st) < 0)
 		found(f, FOUND_WARN, "no " POLICY_FILE, "without one the helper allows its own prefixes and nothing else; see policy.conf(5)");
 	else if (st.st_uid != 0 || (st.st_mode & 022) != 0 || !S_ISREG(st.st_mode))
-		found(f, FOUND_BAD, POLICY_FILE " isn't root's alone: the helper refuses it", "chown root:root " POLICY_FILE " && chmod 644 " POLICY_FILE);
+		found(f, FOUND_BAD, POLICY_FILE " isn't root's alone: the helper refuses it",
+		      "chown root:root " POLICY_FILE " && chmod 644 " POLICY_FILE);
 	else if (policy_value("daemon-uid", uid, sizeof(uid)))
 		found_ok(f, POLICY_FILE ", daemon-uid %s", uid);
 	else if (errno == EACCES)
@@ -94,7 +96,8 @@ void check_vmm(const struct cli *cli, struct finding *f)
 			snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s", n > 0 ? " " : "", name);
 	}
 	if (n == 0)
-		found(f, FOUND_WARN, "the policy names no vmm", "no VM can be started; add: vmm qemu " LIBEXEC "base/qemu, prepared by " LIBEXEC "vmm-base");
+		found(f, FOUND_WARN, "the policy names no vmm",
+		      "no VM can be started; add: vmm qemu " LIBEXEC "base/qemu, prepared by " LIBEXEC "vmm-base");
 	else
 		found_ok(f, "%s", names);
 }
@@ -121,7 +124,8 @@ void check_images(const struct cli *cli, struct finding *f)
 
 void check_tools(const struct cli *cli, struct finding *f)
 {
-	static const char *const tools[][2] = {{"mke2fs", "e2fsprogs"}, {"debugfs", "e2fsprogs"}, {"tar", "tar"}, {"dpkg-deb", "dpkg"}, {"lz4", "lz4"}};
+	static const char *const tools[][2] = {
+	    {"mke2fs", "e2fsprogs"}, {"debugfs", "e2fsprogs"}, {"tar", "tar"}, {"dpkg-deb", "dpkg"}, {"lz4", "lz4"}};
 	char path[FILES_PATH], what[64], mend[128];
 
 	(void)cli;
@@ -136,7 +140,8 @@ void check_tools(const struct cli *cli, struct finding *f)
 	if (tool_can_be_root())
 		found_ok(f, "what `postern image` needs is there");
 	else
-		found(f, FOUND_WARN, "no user namespaces for you", "files in imported images will belong to you, not to root: run postern image as root");
+		found(f, FOUND_WARN, "no user namespaces for you",
+		      "files in imported images will belong to you, not to root: run postern image as root");
 }
 
 void check_daemon(const struct cli *cli, struct finding *f)
@@ -147,12 +152,14 @@ void check_daemon(const struct cli *cli, struct finding *f)
 	client_init(&c, -1);
 	client_call(&c, cli->socket, "rpc.health", NULL, &r);
 	switch (r.status) {
-	case CALL_OK:          found_ok(f, "posternd answers"); break;
+	case CALL_OK: found_ok(f, "posternd answers"); break;
 	case CALL_CUT:
-	case CALL_NO_DAEMON:   found(f, FOUND_BAD, r.why, "systemctl start posternd"); break;
+	case CALL_NO_DAEMON: found(f, FOUND_BAD, r.why, "systemctl start posternd"); break;
 	case CALL_NOT_ALLOWED: found(f, FOUND_BAD, r.why, "usermod -aG postern YOU, and log in again"); break;
-	case CALL_ERROR:       found(f, FOUND_WARN, "posternd answers, but not you", "give yourself a right in /etc/postern/acl.toml; see posternd(8)"); break;
-	case CALL_WOKEN:       break;
+	case CALL_ERROR:
+		found(f, FOUND_WARN, "posternd answers, but not you", "give yourself a right in /etc/postern/acl.toml; see posternd(8)");
+		break;
+	case CALL_WOKEN: break;
 	}
 	reply_clear(&r);
 	client_close(&c);

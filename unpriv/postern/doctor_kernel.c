@@ -34,15 +34,20 @@ void check_calls(const struct cli *cli, struct finding *f)
 	static const struct {
 		long number;
 		const char *name;
-	} calls[] = {{SYS_openat2, "openat2"},	   {SYS_pidfd_open, "pidfd_open"}, {SYS_clone3, "clone3"},
-		     {SYS_fsopen, "fsopen"},	   {SYS_fsmount, "fsmount"},	   {SYS_move_mount, "move_mount"},
-		     {SYS_mount_setattr, "mount_setattr"}, {SYS_close_range, "close_range"}};
+	} calls[] = {{SYS_openat2, "openat2"},
+	             {SYS_pidfd_open, "pidfd_open"},
+	             {SYS_clone3, "clone3"},
+	             {SYS_fsopen, "fsopen"},
+	             {SYS_fsmount, "fsmount"},
+	             {SYS_move_mount, "move_mount"},
+	             {SYS_mount_setattr, "mount_setattr"},
+	             {SYS_close_range, "close_range"}};
 	char missing[256] = "";
 
 	(void)cli;
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
 		if (calls[i].number == SYS_close_range ? syscall(SYS_close_range, 1, 0, 0) < 0 && errno == ENOSYS
-						       : syscall(calls[i].number, -1, NULL, 0, 0, 0) < 0 && errno == ENOSYS) {
+		                                       : syscall(calls[i].number, -1, NULL, 0, 0, 0) < 0 && errno == ENOSYS) {
 			strncat(missing, " ", sizeof(missing) - strlen(missing) - 1);
 			strncat(missing, calls[i].name, sizeof(missing) - strlen(missing) - 1);
 		}
@@ -108,9 +113,11 @@ void check_cgroups(const struct cli *cli, struct finding *f)
 		if (access(v1[i], X_OK) == 0)
 			have |= 1u << i;
 	if (top == NULL)
-		found(f, FOUND_BAD, "no version 2 cgroups", "mount them at /sys/fs/cgroup, or beside version 1 at /sys/fs/cgroup/unified: VMs are killed through them");
+		found(f, FOUND_BAD, "no version 2 cgroups",
+		      "mount them at /sys/fs/cgroup, or beside version 1 at /sys/fs/cgroup/unified: VMs are killed through them");
 	else if (have != 7)
-		found(f, FOUND_WARN, "not all of the controllers cpu, memory and pids are there", "limits of VMs without a controller don't hold; enable it in the kernel's command line");
+		found(f, FOUND_WARN, "not all of the controllers cpu, memory and pids are there",
+		      "limits of VMs without a controller don't hold; enable it in the kernel's command line");
 	else
 		found_ok(f, "%s", in_v2 == 7 ? "version 2 with cpu, memory and pids" : "version 2, and version 1 for some controllers");
 }
@@ -135,7 +142,8 @@ void check_kvm(const struct cli *cli, struct finding *f)
 	(void)cli;
 	if (!cpu_has_virtualization())
 		found(f, FOUND_WARN, node ? "/dev/kvm is there, but the CPU shows neither vmx nor svm" : "the CPU shows neither vmx nor svm",
-		      "VMs run under QEMU's emulation, slower; on bare metal turn virtualization on in the firmware, in a VM ask for nested virtualization");
+		      "VMs run under QEMU's emulation, slower; on bare metal turn virtualization on in the firmware, in a VM ask for nested "
+		      "virtualization");
 	else if (!node)
 		found(f, FOUND_WARN, "no /dev/kvm", "VMs run under QEMU's emulation, slower; modprobe kvm_intel or kvm_amd");
 	else

@@ -95,14 +95,14 @@ int exec_in_vm(struct cli *cli, struct client *c, int signal_fd, const char *vm,
 {
 	bool tty = !o->no_tty && (o->tty || (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)));
 	struct session_ask ask = {
-		.argv = o->argv,
-		.env = o->env,
-		.cwd = o->cwd,
-		.user = o->user,
-		.tty = tty,
-		.in_fd = input_of(o, tty),
-		.out_fd = STDOUT_FILENO,
-		.err_fd = STDERR_FILENO,
+	    .argv = o->argv,
+	    .env = o->env,
+	    .cwd = o->cwd,
+	    .user = o->user,
+	    .tty = tty,
+	    .in_fd = input_of(o, tty),
+	    .out_fd = STDOUT_FILENO,
+	    .err_fd = STDERR_FILENO,
 	};
 	struct session_end end;
 	int rc, sock = open_endpoint(cli, c, vm, &rc);

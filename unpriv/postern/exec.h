@@ -8,12 +8,12 @@
 #define EXEC_ENV_MAX 1024
 
 struct exec_options {
-	char **argv;  // NULL until "--" or the first word has been seen
+	char **argv; // NULL until "--" or the first word has been seen
 	char *env[EXEC_ENV_MAX + 1];
 	int nenv;
 	const char *cwd, *user;
-	bool read_terminal;  // -i
-	bool tty, no_tty;    // -t, -T
+	bool read_terminal; // -i
+	bool tty, no_tty;   // -t, -T
 };
 
 // Takes one of exec's own options at argv[*i].  Returns 1 when it did, 0 when it is none, -1 after a message.

@@ -8,15 +8,15 @@
 #include "proto/rpc.h"
 #include "unpriv/postern/report.h"
 
-#define EVENTS_WAIT_MS  30000
-#define LOGS_PAUSE_MS   300
+#define EVENTS_WAIT_MS 30000
+#define LOGS_PAUSE_MS  300
 
 struct follow {
 	struct cli *cli;
 	struct client c;
 	const char *vm;
 	bool follow;
-	json_t *extra;  // options that are parameters of the first call
+	json_t *extra; // options that are parameters of the first call
 };
 
 static const char *text_of(const json_t *object, const char *name)
@@ -56,8 +56,7 @@ static int events_once(struct follow *f, json_int_t *at, bool wait, size_t *n)
 		json_object_set_new(params, "wait_ms", json_integer(EVENTS_WAIT_MS));
 	client_call(&f->c, f->cli->socket, "compute.vm.events.tail", params, &r);
 	rc = report_failure(f->cli, "compute.vm.events.tail", &r);
-	json_array_foreach (json_object_get(r.result, "events"), i, e)
-		print_event(f->cli, e);
+	json_array_foreach(json_object_get(r.result, "events"), i, e) print_event(f->cli, e);
 	if (json_integer_value(json_object_get(r.result, "dropped")) > 0)
 		cli_say("%lld older events are no longer kept", (long long)json_integer_value(json_object_get(r.result, "dropped")));
 	*at = json_integer_value(json_object_get(r.result, "next_seq"));

@@ -13,7 +13,7 @@ static void print_fields(FILE *out, const char *title, const struct rpc_field *f
 	fprintf(out, "\n%s:\n", title);
 	for (size_t i = 0; i < n; i++) {
 		fprintf(out, "  %s%-*s %s%s\n  %*s (", dashes, 18, f[i].name, *dashes != '\0' && f[i].need == RPC_REQ ? "required: " : "", f[i].doc,
-			18 + (int)strlen(dashes), "");
+		        18 + (int)strlen(dashes), "");
 		verb_kind(out, &f[i]);
 		fputs(")\n", out);
 	}

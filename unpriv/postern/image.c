@@ -15,25 +15,24 @@
 #include "unpriv/postern/policyline.h"
 #include "unpriv/postern/report.h"
 
-#define IMAGE_ROOT "/srv/postern/images"  // as in policy.conf(5)
+#define IMAGE_ROOT "/srv/postern/images" // as in policy.conf(5)
 #define SUFFIX     ".ext4"
 
-static const char usage[] =
-	"Usage: postern image [OPTIONS] VERB …\n\n"
-	"Verbs:\n"
-	"  import NAME DIR|TAR  make an image from a directory or tar archive, with postern-init in it\n"
-	"  kernel DEB|DIR       make kernel and initramfs from a kernel package or its unpacked tree\n"
-	"  default [DEB]        make the default bundle: a busybox root and Debian's cloud kernel\n"
-	"  list                 list the images\n"
-	"  tag NAME NEW         give an image another name (a copy that shares its blocks where it can)\n"
-	"  remove NAME          remove an image\n\n"
-	"Options:\n"
-	"  --image-root DIR     default: image-root of /etc/postern/policy.conf, else " IMAGE_ROOT "\n"
-	"  --tenant T           whose images; default: default\n"
-	"  --name N             kernel: make N.kernel and N.initrd instead of the default bundle's\n"
-	"  --size MIB           import: size of the file system\n"
-	"  --init FILE          import, kernel: the postern-init to bake in\n"
-	"  --force              replace what is there\n";
+static const char usage[] = "Usage: postern image [OPTIONS] VERB …\n\n"
+                            "Verbs:\n"
+                            "  import NAME DIR|TAR  make an image from a directory or tar archive, with postern-init in it\n"
+                            "  kernel DEB|DIR       make kernel and initramfs from a kernel package or its unpacked tree\n"
+                            "  default [DEB]        make the default bundle: a busybox root and Debian's cloud kernel\n"
+                            "  list                 list the images\n"
+                            "  tag NAME NEW         give an image another name (a copy that shares its blocks where it can)\n"
+                            "  remove NAME          remove an image\n\n"
+                            "Options:\n"
+                            "  --image-root DIR     default: image-root of /etc/postern/policy.conf, else " IMAGE_ROOT "\n"
+                            "  --tenant T           whose images; default: default\n"
+                            "  --name N             kernel: make N.kernel and N.initrd instead of the default bundle's\n"
+                            "  --size MIB           import: size of the file system\n"
+                            "  --init FILE          import, kernel: the postern-init to bake in\n"
+                            "  --force              replace what is there\n";
 
 bool image_file(const struct image_options *o, const char *name, const char *suffix, char out[FILES_PATH])
 {
@@ -81,8 +80,8 @@ static int list(const struct cli *cli, const struct image_options *o)
 		struct stat st;
 
 		if (entries[i]->d_name[0] != '.' && file_join(path, o->dir, entries[i]->d_name) && stat(path, &st) == 0 && S_ISREG(st.st_mode))
-			json_array_append_new(images, json_pack("{s:s, s:I, s:I, s:I}", "name", entries[i]->d_name, "size", (json_int_t)st.st_size, "stored",
-								(json_int_t)st.st_blocks * 512, "modified_unix", (json_int_t)st.st_mtime));
+			json_array_append_new(images, json_pack("{s:s, s:I, s:I, s:I}", "name", entries[i]->d_name, "size", (json_int_t)st.st_size,
+			                                        "stored", (json_int_t)st.st_blocks * 512, "modified_unix", (json_int_t)st.st_mtime));
 		free(entries[i]);
 	}
 	if (n >= 0)
@@ -94,7 +93,8 @@ static int list(const struct cli *cli, const struct image_options *o)
 		json_t *image;
 
 		printf("%-32s %10s %10s  %s\n", "NAME", "SIZE", "STORED", "MODIFIED");
-		json_array_foreach (images, i, image) {
+		json_array_foreach(images, i, image)
+		{
 			time_t when = (time_t)json_integer_value(json_object_get(image, "modified_unix"));
 			char text[32] = "";
 
@@ -164,10 +164,10 @@ static int image_option(struct cli *cli, struct image_options *o, int argc, char
 		const char *name;
 		size_t off;
 	} texts[] = {
-		{"--image-root", offsetof(struct image_options, root)},
-		{"--tenant", offsetof(struct image_options, tenant)},
-		{"--init", offsetof(struct image_options, init)},
-		{"--name", offsetof(struct image_options, name)},
+	    {"--image-root", offsetof(struct image_options, root)},
+	    {"--tenant", offsetof(struct image_options, tenant)},
+	    {"--init", offsetof(struct image_options, init)},
+	    {"--name", offsetof(struct image_options, name)},
 	};
 	const char *value;
 

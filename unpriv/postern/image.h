@@ -10,14 +10,14 @@
 #include "unpriv/postern/files.h"
 
 struct image_options {
-	const char *root;    // --image-root, else the policy's, else the built-in default
-	const char *tenant;  // --tenant
-	const char *init;    // --init: the postern-init to bake in
-	const char *name;    // --name of a kernel
-	long size_mib;       // --size; 0: as large as the content wants
-	bool force;          // --force: replace what is there
-	char dir[FILES_PATH];   // <image root>/<tenant>, made
-	char work[FILES_PATH];  // scratch directory in there, removed by image_done()
+	const char *root;      // --image-root, else the policy's, else the built-in default
+	const char *tenant;    // --tenant
+	const char *init;      // --init: the postern-init to bake in
+	const char *name;      // --name of a kernel
+	long size_mib;         // --size; 0: as large as the content wants
+	bool force;            // --force: replace what is there
+	char dir[FILES_PATH];  // <image root>/<tenant>, made
+	char work[FILES_PATH]; // scratch directory in there, removed by image_done()
 };
 
 // The file of an image or of a kernel's part: <dir>/<name><suffix>.  False after a message when the name is none.

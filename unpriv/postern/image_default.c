@@ -11,7 +11,7 @@
 #include "unpriv/postern/cli.h"
 #include "unpriv/postern/image.h"
 
-#define BUSYBOX_MAX (16u << 20)  // bytes
+#define BUSYBOX_MAX (16u << 20) // bytes
 #define META        "linux-image-cloud-amd64"
 
 // A dynamic program names its interpreter in a PT_INTERP part; a static one has none.
@@ -67,7 +67,7 @@ static bool add_applets(const struct image_options *o, const char *root)
 	text = (char *)file_read(out, 1u << 20, &len);
 	if (text == NULL)
 		return false;
-	text[len] = '\0';  // file_read() leaves room for it
+	text[len] = '\0'; // file_read() leaves room for it
 	for (rest = text; ok && (applet = strsep(&rest, "\n")) != NULL;) {
 		if (*applet == '\0' || strcmp(applet, "busybox") == 0 || strchr(applet, '/') != NULL)
 			continue;
@@ -85,11 +85,11 @@ static bool make_root(const struct image_options *o, const char *root)
 	static const struct {
 		const char *name, *text;
 	} files[] = {
-		{"etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n"},
-		{"etc/group", "root:x:0:\nnogroup:x:65534:\n"},
-		{"etc/hosts", "127.0.0.1 localhost\n::1 localhost\n"},
-		{"etc/profile", "export PATH=/bin:/usr/bin:/sbin:/usr/sbin\n"},
-		{"etc/os-release", "ID=postern\nNAME=\"postern default root\"\n"},
+	    {"etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n"},
+	    {"etc/group", "root:x:0:\nnogroup:x:65534:\n"},
+	    {"etc/hosts", "127.0.0.1 localhost\n::1 localhost\n"},
+	    {"etc/profile", "export PATH=/bin:/usr/bin:/sbin:/usr/sbin\n"},
+	    {"etc/os-release", "ID=postern\nNAME=\"postern default root\"\n"},
 	};
 	static const char *const links[] = {"sbin", "usr"};
 	char path[FILES_PATH];

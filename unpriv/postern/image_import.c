@@ -40,8 +40,7 @@ static bool unpack(const struct image_options *o, const char *archive, const cha
 {
 	const char *owner = geteuid() == 0 ? "--same-owner" : "--no-same-owner";
 	// Device nodes need privilege, and the guest has its own /dev.
-	const char *const argv[] = {"tar",     "-C", tree,    "--numeric-owner", owner, "-p", "--exclude=dev/*", "--exclude=./dev/*",
-				    "-xf", archive, NULL};
+	const char *const argv[] = {"tar", "-C", tree, "--numeric-owner", owner, "-p", "--exclude=dev/*", "--exclude=./dev/*", "-xf", archive, NULL};
 
 	(void)o;
 	if (mkdir(tree, 0755) == 0 && tool_run(argv, "tar", &(struct tool_how){.root = root}) == 0)
@@ -54,13 +53,13 @@ static bool make_ext4(const struct image_options *o, const char *tree, const cha
 {
 	uint64_t mib = o->size_mib > 0 ? (uint64_t)o->size_mib : size_for(tree);
 	char size[32], inodes[32];
-	const char *const argv[] = {"mke2fs", "-q",  "-t", "ext4", "-F", "-b", "4096", "-m", "0", "-E", "root_owner=0:0,lazy_itable_init=1", "-N", inodes,
-				    "-d",     tree, image, size,  NULL};
+	const char *const argv[] = {"mke2fs", "-q",   "-t", "ext4", "-F",  "-b", "4096", "-m", "0", "-E", "root_owner=0:0,lazy_itable_init=1",
+	                            "-N",     inodes, "-d", tree,   image, size, NULL};
 
 	if (o->size_mib > 0)
 		(void)size_for(tree);
 	snprintf(size, sizeof(size), "%lluM", (unsigned long long)mib);
-	snprintf(inodes, sizeof(inodes), "%llu", (unsigned long long)(sum.inodes + sum.inodes / 4 + 512));
+	snprintf(inodes, sizeof(inodes), "%llu", (unsigned long long)sum.inodes + sum.inodes / 4 + 512);
 	if (tool_run(argv, "e2fsprogs", &(struct tool_how){.root = root}) == 0)
 		return true;
 	cli_say("the file system can't be made; is it too small?  --size MIB says how large");
@@ -87,9 +86,9 @@ static bool has_init(const struct image_options *o, const char *image)
 static bool add_init(const struct image_options *o, const char *image)
 {
 	static const char commands[] = "rm /postern-init\n"
-				       "mkdir /dev\nmkdir /proc\nmkdir /sys\nmkdir /run\nmkdir /tmp\n"
-				       "write postern-init /postern-init\n"
-				       "sif /postern-init mode 0100755\nsif /postern-init uid 0\nsif /postern-init gid 0\n";
+	                               "mkdir /dev\nmkdir /proc\nmkdir /sys\nmkdir /run\nmkdir /tmp\n"
+	                               "write postern-init /postern-init\n"
+	                               "sif /postern-init mode 0100755\nsif /postern-init uid 0\nsif /postern-init gid 0\n";
 	char init[FILES_PATH], copy[FILES_PATH], script[FILES_PATH];
 	const char *const argv[] = {"debugfs", "-w", "-f", script, image, NULL};
 

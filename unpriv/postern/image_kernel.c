@@ -13,7 +13,7 @@
 #include "unpriv/postern/image.h"
 #include "unpriv/postern/modules.h"
 
-#define KERNEL_MAX (512u << 20)  // bytes
+#define KERNEL_MAX (512u << 20) // bytes
 #define INIT_MAX   (16u << 20)
 
 // The newest entry of dir whose name begins with prefix.

@@ -16,7 +16,7 @@
 const struct cli_verb cli_verbs[] = {
 #define VERB(name, synopsis, doc) {#name, verb_##name, synopsis, doc},
 #include "unpriv/postern/cli.def"
-	{NULL, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL},
 };
 
 static bool wants_colour(int fd)
@@ -81,9 +81,9 @@ static bool fill_standard_descriptors(void)
 int main(int argc, char **argv)
 {
 	struct cli cli = {
-		.json = !isatty(STDOUT_FILENO),
-		.colour = wants_colour(STDOUT_FILENO),
-		.err_colour = wants_colour(STDERR_FILENO),
+	    .json = !isatty(STDOUT_FILENO),
+	    .colour = wants_colour(STDOUT_FILENO),
+	    .err_colour = wants_colour(STDERR_FILENO),
 	};
 	int i = 1, rc;
 

@@ -11,12 +11,13 @@
 #include "unpriv/postern/cli.h"
 #include "unpriv/postern/files.h"
 
-#define MODULE_MAX (64u << 20)  // bytes
+#define MODULE_MAX (64u << 20) // bytes
 #define FILES_MAX  8192
-#define CHOSEN_MAX 64  // postern-init reads no more
+#define CHOSEN_MAX 64 // postern-init reads no more
 
 // Buses, disk, network and vsock by virtio; what the VM was told in private; ext4, whose checksum the kernel would otherwise ask a modprobe for.
-static const char *const wanted[] = {"virtio_pci", "virtio_mmio", "virtio_blk", "virtio_net", "vsock", "vmw_vsock_virtio_transport", "qemu_fw_cfg", "crc32c_generic", "crc32c_intel", "ext4"};
+static const char *const wanted[] = {"virtio_pci",  "virtio_mmio",    "virtio_blk",   "virtio_net", "vsock", "vmw_vsock_virtio_transport",
+                                     "qemu_fw_cfg", "crc32c_generic", "crc32c_intel", "ext4"};
 
 // nftw() gives its callback no argument.
 static struct {

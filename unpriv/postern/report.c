@@ -15,7 +15,7 @@ void report_json(FILE *out, const json_t *v)
 void report_text(FILE *out, const char *text, bool flat)
 {
 	for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
-		bool c1 = p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0;  // U+0080 to U+009F drive terminals as well
+		bool c1 = p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0; // U+0080 to U+009F drive terminals as well
 
 		if (*p >= 0x20 && *p != 0x7f && !c1)
 			fputc(*p, out);
@@ -66,12 +66,12 @@ int report_failure(const struct cli *cli, const char *method, const struct reply
 
 	fflush(stdout);
 	switch (r->status) {
-	case CALL_OK:          return CLI_OK;
-	case CALL_WOKEN:       return CLI_FAILED;
+	case CALL_OK: return CLI_OK;
+	case CALL_WOKEN: return CLI_FAILED;
 	case CALL_CUT:
-	case CALL_NO_DAEMON:   cli_say("%s", r->why); return CLI_NO_DAEMON;
+	case CALL_NO_DAEMON: cli_say("%s", r->why); return CLI_NO_DAEMON;
 	case CALL_NOT_ALLOWED: cli_say("%s", r->why); return CLI_NOT_ALLOWED;
-	case CALL_ERROR:       break;
+	case CALL_ERROR: break;
 	}
 	if (!json_is_object(r->error)) {
 		cli_say("%s: the answer is no JSON-RPC answer", method);

@@ -16,7 +16,7 @@
 #include "unpriv/postern/report.h"
 #include "unpriv/postern/signals.h"
 
-#define REMOVE_TRIES 100
+#define REMOVE_TRIES    100
 #define REMOVE_PAUSE_MS 100
 
 struct run {
@@ -25,7 +25,7 @@ struct run {
 	int signal_fd;
 	char vm[16];
 	bool keep;
-	json_t *params;  // of create
+	json_t *params; // of create
 	struct exec_options exec;
 };
 

@@ -27,19 +27,19 @@
 #include "unpriv/postern/tty.h"
 
 #define ACK_WAIT_MS  2000
-#define FRAME_ROOM   (GUEST_MAX_DATA + 1024u)  // a full frame, and signals and sizes behind it
+#define FRAME_ROOM   (GUEST_MAX_DATA + 1024u) // a full frame, and signals and sizes behind it
 #define GIVE_UP_INTS 3
 
 struct session {
 	const struct session_ask *ask;
 	struct session_end *end;
 	int sock, signal_fd;
-	int in_fd;           // -1 once its end has been sent
+	int in_fd; // -1 once its end has been sent
 	bool started, done;
-	bool deaf[2];        // nobody reads out_fd, err_fd any more
+	bool deaf[2]; // nobody reads out_fd, err_fd any more
 	unsigned ints;
-	int sink;            // where `left` goes: 0 out_fd, 1 err_fd
-	struct mp_slice left;  // of a data frame, not yet written; borrows `in`
+	int sink;             // where `left` goes: 0 out_fd, 1 err_fd
+	struct mp_slice left; // of a data frame, not yet written; borrows `in`
 	struct guestwire_in in;
 	struct guestwire_out out;
 };
@@ -195,9 +195,9 @@ static void take_messages(struct session *s)
 
 	while (!s->done && s->left.len == 0) {
 		switch (guestwire_next(&s->in, &m, &err)) {
-		case GUESTWIRE_MSG:  take_message(s, &m); break;
+		case GUESTWIRE_MSG: take_message(s, &m); break;
 		case GUESTWIRE_MORE: return;
-		case GUESTWIRE_BAD:  fail(s, "the agent broke the protocol: %s", err.what); return;
+		case GUESTWIRE_BAD: fail(s, "the agent broke the protocol: %s", err.what); return;
 		}
 	}
 }
@@ -225,10 +225,13 @@ static void step(struct session *s)
 {
 	bool held = s->left.len > 0;
 	struct pollfd p[4] = {
-		{.fd = s->sock, .events = (short)((held ? 0 : POLLIN) | (guestwire_pending(&s->out) > 0 ? POLLOUT : 0))},
-		{.fd = s->started && has_room(s) ? s->in_fd : -1, .events = POLLIN},
-		{.fd = !held ? -1 : s->sink == 0 ? s->ask->out_fd : s->ask->err_fd, .events = POLLOUT},
-		{.fd = s->signal_fd, .events = POLLIN},
+	    {.fd = s->sock, .events = (short)((held ? 0 : POLLIN) | (guestwire_pending(&s->out) > 0 ? POLLOUT : 0))},
+	    {.fd = s->started && has_room(s) ? s->in_fd : -1, .events = POLLIN},
+	    {.fd = !held          ? -1
+	           : s->sink == 0 ? s->ask->out_fd
+	                          : s->ask->err_fd,
+	     .events = POLLOUT},
+	    {.fd = s->signal_fd, .events = POLLIN},
 	};
 
 	// While a frame is held, nobody looks at the socket's end: its other end can't be answered yet anyway.

@@ -7,19 +7,19 @@
 #include <stddef.h>
 
 struct session_ask {
-	char *const *argv;  // program and arguments, ended by NULL
-	char *const *env;   // NAME=value, ended by NULL
-	const char *cwd;    // NULL: the agent's choice
-	const char *user;   // NULL: root
-	bool tty;           // on a pseudo-terminal, of the size of the terminal on fd 0
-	int in_fd;          // standard input, or -1 for none
+	char *const *argv; // program and arguments, ended by NULL
+	char *const *env;  // NAME=value, ended by NULL
+	const char *cwd;   // NULL: the agent's choice
+	const char *user;  // NULL: root
+	bool tty;          // on a pseudo-terminal, of the size of the terminal on fd 0
+	int in_fd;         // standard input, or -1 for none
 	int out_fd, err_fd;
 };
 
 struct session_end {
-	bool ended;       // the command has ended, and code says how; otherwise why says what went wrong
-	int code;         // as a shell would say it
-	bool truncated;   // something still held its output when it was cut off
+	bool ended;     // the command has ended, and code says how; otherwise why says what went wrong
+	int code;       // as a shell would say it
+	bool truncated; // something still held its output when it was cut off
 	char why[320];
 };
 

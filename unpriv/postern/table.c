@@ -58,7 +58,8 @@ static void write_value(FILE *out, enum rpc_kind kind, const json_t *v)
 	} else if (json_is_object(v)) {
 		bool first = true;
 
-		json_object_foreach ((json_t *)v, key, member) {
+		json_object_foreach((json_t *)v, key, member)
+		{
 			if (!first)
 				fputs(", ", out);
 			first = false;
@@ -80,7 +81,8 @@ static char *cell(const struct rpc_field *f, const json_t *v)
 	if (out == NULL)
 		return NULL;
 	if (json_is_array(v)) {
-		json_array_foreach ((json_t *)v, i, item) {
+		json_array_foreach((json_t *)v, i, item)
+		{
 			if (i > 0)
 				fputs(f->kind == KIND_str || rpc_kinds[f->kind].class == CLASS_OBJECT ? ", " : ",", out);
 			write_value(out, f->kind, item);
@@ -95,8 +97,8 @@ static char *cell(const struct rpc_field *f, const json_t *v)
 struct grid {
 	size_t rows, cols;
 	const struct rpc_field *head[COLUMNS_MAX];
-	size_t width[COLUMNS_MAX];  // 0: column not shown
-	char **cells;               // rows * cols; may hold NULL
+	size_t width[COLUMNS_MAX]; // 0: column not shown
+	char **cells;              // rows * cols; may hold NULL
 };
 
 static void print_padded(FILE *out, const char *text, size_t width, bool last)
@@ -140,7 +142,7 @@ static void measure(struct grid *g)
 			if (n > g->width[c])
 				g->width[c] = n;
 		}
-		if (!filled && g->rows > 0 && g->head[c]->need == RPC_OPT)
+		if (!filled && g->head[c]->need == RPC_OPT)
 			g->width[c] = 0;
 	}
 }

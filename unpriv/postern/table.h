@@ -9,8 +9,8 @@
 #include "proto/rpc.h"
 
 struct table_style {
-	size_t width;  // of the terminal; columns that may be absent are dropped, from the right, until a table fits
-	bool colour;   // headings in bold
+	size_t width; // of the terminal; columns that may be absent are dropped, from the right, until a table fits
+	bool colour;  // headings in bold
 };
 
 // Prints a method's result.

@@ -59,8 +59,8 @@ static bool redirect(int fd, const char *path, int flags)
 _Noreturn static void child(const char *path, const char *const *argv, const struct tool_how *how)
 {
 	bool ok = redirect(0, how->in_file != NULL ? how->in_file : "/dev/null", O_RDONLY) &&
-		  redirect(1, how->out_file != NULL ? how->out_file : "/dev/null", O_WRONLY | O_CREAT | O_TRUNC) &&
-		  (!how->quiet || redirect(2, "/dev/null", O_WRONLY)) && (how->cwd == NULL || chdir(how->cwd) == 0) && (!how->root || become_root());
+	          redirect(1, how->out_file != NULL ? how->out_file : "/dev/null", O_WRONLY | O_CREAT | O_TRUNC) &&
+	          (!how->quiet || redirect(2, "/dev/null", O_WRONLY)) && (how->cwd == NULL || chdir(how->cwd) == 0) && (!how->root || become_root());
 
 	if (ok)
 		execv(path, (char *const *)argv);

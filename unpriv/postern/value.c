@@ -131,12 +131,12 @@ json_t *value_read(enum rpc_kind kind, const char *text, char *why, size_t size)
 	const struct kind_info *k = &rpc_kinds[kind];
 
 	switch (k->class) {
-	case CLASS_TEXT:   return read_string(text, why, size);
-	case CLASS_INT:    return read_int(k, text, why, size);
-	case CLASS_FLAG:   return read_flag(text, why, size);
-	case CLASS_NUM:    return read_num(text, why, size);
-	case CLASS_RAW:    return read_json(text, why, size);
-	case CLASS_ENUM:   return read_enum(k, text, why, size);
+	case CLASS_TEXT: return read_string(text, why, size);
+	case CLASS_INT: return read_int(k, text, why, size);
+	case CLASS_FLAG: return read_flag(text, why, size);
+	case CLASS_NUM: return read_num(text, why, size);
+	case CLASS_RAW: return read_json(text, why, size);
+	case CLASS_ENUM: return read_enum(k, text, why, size);
 	case CLASS_MAP:
 	case CLASS_OBJECT: return read_object(k, text, why, size);
 	}

@@ -33,7 +33,7 @@ static size_t copy_fields(const struct rpc_field *f, struct rpc_field *out, size
 {
 	size_t n = 0;
 
-	for (; f[n].name != NULL && n < room; n++)
+	for (; n < room && f[n].name != NULL; n++)
 		out[n] = f[n];
 	return n;
 }
@@ -73,8 +73,8 @@ size_t verb_results(const struct rpc_method *m, struct rpc_field out[VERB_FIELDS
 const char *verb_right(enum rpc_right right)
 {
 	switch (right) {
-	case RIGHT_NONE:  return "none";
-	case RIGHT_READ:  return "read";
+	case RIGHT_NONE: return "none";
+	case RIGHT_READ: return "read";
 	case RIGHT_WRITE: return "write";
 	case RIGHT_ADMIN: return "admin";
 	}
@@ -102,26 +102,26 @@ void verb_kind(FILE *out, const struct rpc_field *f)
 
 // By kind, for those whose first allowed value says nothing.
 static const char *const examples[KIND_COUNT] = {
-	[KIND_str] = "text",
-	[KIND_blob] = "text",
-	[KIND_id] = "7",
-	[KIND_name] = "web",
-	[KIND_ifname] = "pt-br0",
-	[KIND_cidr] = "10.0.0.1/24",
-	[KIND_ip] = "10.0.0.1",
-	[KIND_mac] = "02:00:00:00:00:01",
-	[KIND_relpath] = "data",
-	[KIND_abspath] = "/dev/disk/by-id/virtio-data",
-	[KIND_comment] = "text",
-	[KIND_word] = "word",
-	[KIND_flag] = "true",
-	[KIND_num] = "0.5",
-	[KIND_strmap] = "KEY=value",
-	[KIND_raw] = "{}",
-	[KIND_mtu] = "1500",
-	[KIND_uid] = "1000",
-	[KIND_mib] = "256",
-	[KIND_percent] = "100",
+    [KIND_str] = "text",
+    [KIND_blob] = "text",
+    [KIND_id] = "7",
+    [KIND_name] = "web",
+    [KIND_ifname] = "pt-br0",
+    [KIND_cidr] = "10.0.0.1/24",
+    [KIND_ip] = "10.0.0.1",
+    [KIND_mac] = "02:00:00:00:00:01",
+    [KIND_relpath] = "data",
+    [KIND_abspath] = "/dev/disk/by-id/virtio-data",
+    [KIND_comment] = "text",
+    [KIND_word] = "word",
+    [KIND_flag] = "true",
+    [KIND_num] = "0.5",
+    [KIND_strmap] = "KEY=value",
+    [KIND_raw] = "{}",
+    [KIND_mtu] = "1500",
+    [KIND_uid] = "1000",
+    [KIND_mib] = "256",
+    [KIND_percent] = "100",
 };
 
 const char *verb_example(enum rpc_kind kind)

@@ -6,7 +6,7 @@
 
 #include "proto/rpc.h"
 
-#define VERB_FIELDS_MAX 32  // parameters or results of one method, with those that the machinery adds
+#define VERB_FIELDS_MAX 32 // parameters or results of one method, with those that the machinery adds
 
 // Finds the method that the first words of argv name, the longest that fits; a word may hold dots, and - is as good as _.
 // Returns how many words that took, 0 when none fits.
