@@ -115,7 +115,8 @@ static void greet(int fd)
 		close(fd);
 		return;
 	}
-	if (held >= limit)
+	// Once when the limit is reached, not for each that comes beyond.
+	if (held == limit)
 		log_warn("too many connections of one uid", "uid=%u limit=%u", peer.uid, limit);
 	log_debug("connection accepted", "fd=%d uid=%u", fd, peer.uid);
 	conn_create(fd, &peer, held >= limit);

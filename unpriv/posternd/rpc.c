@@ -107,7 +107,7 @@ static void refuse_right(struct exchange *x, const struct call *c, struct reques
 	    .needed = rq->method->right,
 	    .held = held,
 	};
-	log_info("refused", "rid=%lu method=%s identity=%s code=%d", rq->id, rq->method->name, rq->identity, e.code);
+	log_debug("refused", "rid=%lu method=%s identity=%s code=%d", rq->id, rq->method->name, rq->identity, e.code);
 	if (rq->method->right >= RIGHT_WRITE)
 		rpc_audit()->refused(rq, e.code, e.detail);
 	refuse(x, c, &e);
