@@ -47,9 +47,11 @@ static void set_up(struct agent *a)
 static void reap(struct agent *a)
 {
 	struct signalfd_siginfo info;
+	ssize_t n;
 
-	while (read(a->sigfd, &info, sizeof(info)) > 0)
-		continue;
+	do
+		n = read(a->sigfd, &info, sizeof(info));
+	while (n > 0);
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		a->conns--;
 	if (a->conns == 0)

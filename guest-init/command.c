@@ -92,6 +92,7 @@ static const char *take_env(struct command *cmd, const struct msg_exec *req, con
 	struct mp_slice s;
 	struct mp it;
 
+	cmd->nenv = 0;
 	cmd->env[0] = NULL;
 	if (!req->env_clear && !base_env(cmd, req->has_tty_rows, c))
 		return "the image's environment is too large";
@@ -132,7 +133,6 @@ const char *command_prepare(struct command *cmd, const struct msg_exec *req, con
 	size_t n = 0;
 
 	cmd->used = 0;
-	cmd->nenv = 0;
 	while (n < COMMAND_WORDS && wire_bytes_next(&it, &s))
 		if ((cmd->argv[n++] = keep_slice(cmd, &s)) == NULL)
 			return "argv is too long";

@@ -78,7 +78,6 @@ static int open_ends(struct ends *e, const struct msg_exec *req)
 {
 	int err = 0;
 
-	*e = (struct ends){.theirs = {-1, -1, -1}, .ours = {-1, -1, -1}};
 	if (req->has_tty_rows)
 		return open_terminal(e, req->tty_rows, req->tty_cols);
 	for (int i = 0; i < 3 && err == 0; i++)
@@ -130,7 +129,7 @@ void exec_serve(struct conn *c, const struct msg *m, const struct config *config
 	const struct msg_exec *req = &m->exec;
 	struct relay r = {.conn = c, .tty = req->has_tty_rows, .detach = req->detach};
 	struct job g;
-	struct ends e;
+	struct ends e = {.theirs = {-1, -1, -1}, .ours = {-1, -1, -1}};
 	const char *why = req->detach && (req->has_tty_rows || req->want_stdin) ? "detached: neither stdin nor terminal" : NULL;
 	int err;
 

@@ -226,7 +226,7 @@ static bool object(struct reader *r, unsigned depth)
 	if (sign(r, '}'))
 		return true;
 	do {
-		char *key;
+		char *key = NULL;
 
 		blanks(r);
 		if (!string(r, &key))
@@ -268,7 +268,7 @@ static bool array(struct reader *r, char *key, unsigned depth)
 
 static bool value(struct reader *r, char *key, unsigned depth)
 {
-	char *s;
+	char *s = NULL;
 
 	if (r->p == r->end)
 		return wrong(r, "a value was expected");

@@ -184,12 +184,13 @@ int rtnl_addr_add(int fd, uint32_t ifindex, const struct ip *ip)
 
 int rtnl_route_add(int fd, const struct ip *to, const struct ip *via, uint32_t ifindex)
 {
+	const struct ip *any = to != NULL ? to : via;
 	struct request r;
 	struct rtmsg *m = begin(&r, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, sizeof(*m));
 
-	if (to == NULL && via == NULL)
+	if (any == NULL)
 		return EINVAL;
-	m->rtm_family = to != NULL ? to->family : via->family;
+	m->rtm_family = any->family;
 	m->rtm_dst_len = to != NULL ? to->prefix : 0;
 	m->rtm_table = RT_TABLE_MAIN;
 	m->rtm_protocol = RTPROT_BOOT;
