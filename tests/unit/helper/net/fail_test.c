@@ -1,6 +1,7 @@
-// LINK: helper/net/address.o helper/net/fw.o helper/net/fw_batch.o helper/net/link.o helper/net/ping.o helper/net/rtnl.o helper/net/sysctl.o
-// helper/net/tap.o helper/common/cell.o helper/common/confine.o helper/common/fdpass.o helper/common/policy.o helper/common/recheck.o
-// helper/common/rules.o proto/helper.o proto/wire.o proto/mp.o LIBS: -lcap-ng -lnftnl -lmnl -lnl-3
+// LINK: helper/net/address.o helper/net/fw.o helper/net/fw_batch.o helper/net/link.o helper/net/ping.o helper/net/rtnl.o
+// LINK: helper/net/sysctl.o helper/net/tap.o helper/common/cell.o helper/common/confine.o helper/common/fdpass.o helper/common/policy.o
+// LINK: helper/common/recheck.o helper/common/rules.o proto/helper.o proto/wire.o proto/mp.o
+// LIBS: -lcap-ng -lnftnl -lmnl -lnl-3
 //
 // Each system call of each operation of the net cell fails once, and the system is afterwards as it was before.  The seam is sys.h: the real
 // sys.c is included here under other names, and what the operations call either fails or goes on to it.  Needs root.
