@@ -66,7 +66,7 @@ def _():
 @test("the policy that comes with it holds numbers and known keywords")
 def _():
     with open(os.path.join(ROOT, "helper/launcher/policy_parse.c")) as f:
-        known = set(re.findall(r'^\t\{"([a-z-]+)", \d', f.read(), re.M))
+        known = set(re.findall(r'^\s+\{"([a-z-]+)", \d', f.read(), re.M))
     with open(os.path.join(DEST, "etc/postern/policy.conf")) as f:
         lines = [line.split("#")[0].split() for line in f]
     used = {line[0]: line[1:] for line in lines if line}

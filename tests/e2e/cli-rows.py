@@ -106,7 +106,7 @@ def _():
 @test("policy.conf.5 explains every keyword that the helper reads")
 def _():
     with open(os.path.join(ROOT, "helper/launcher/policy_parse.c")) as f:
-        keywords = re.findall(r'^\t\{"([a-z-]+)", \d', f.read(), re.M)
+        keywords = re.findall(r'^\s+\{"([a-z-]+)", \d', f.read(), re.M)
     check(len(keywords) > 10)
     text = page("policy.conf.5")
     for keyword in keywords:

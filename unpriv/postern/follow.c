@@ -16,7 +16,7 @@ struct follow {
 	struct client c;
 	const char *vm;
 	bool follow;
-	json_t *extra; // options that are parameters of the first call
+	json_int_t tail; // lines of the log to begin with; 0: all of it
 };
 
 static const char *text_of(const json_t *object, const char *name)
@@ -119,9 +119,11 @@ static int show_logs(struct follow *f, const char *source)
 {
 	static const struct timespec pause = {.tv_nsec = LOGS_PAUSE_MS * 1000000L};
 	json_int_t at = 0, size = 0, before = -1;
-	json_t *params = f->extra;
+	json_t *params = json_object();
 	int rc;
 
+	if (f->tail > 0)
+		json_object_set_new(params, "tail_lines", json_integer(f->tail));
 	for (;;) {
 		if (source != NULL)
 			json_object_set_new(params, "source", json_string(source));
@@ -141,7 +143,7 @@ static int show_logs(struct follow *f, const char *source)
 
 int verb_logs(struct cli *cli, int argc, char **argv)
 {
-	struct follow f = {.cli = cli, .extra = json_object()};
+	struct follow f = {.cli = cli};
 	const char *source = NULL;
 	int rc;
 
@@ -158,7 +160,7 @@ int verb_logs(struct cli *cli, int argc, char **argv)
 			tail = cli_value(argc, argv, &i);
 			if (tail == NULL || strspn(tail, "0123456789") != strlen(tail) || *tail == '\0')
 				return cli_usage("--tail needs a number of lines");
-			json_object_set_new(f.extra, "tail_lines", json_integer(atoll(tail)));
+			f.tail = atoll(tail);
 		} else if (cli_option(cli, argc, argv, &i)) {
 			continue;
 		} else if (f.vm != NULL || argv[i][0] == '-') {
