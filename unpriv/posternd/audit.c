@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "unpriv/posternd/daemon.h"
+#include "unpriv/posternd/gate.h"
 #include "unpriv/posternd/request.h"
 #include "unpriv/posternd/store.h"
 
@@ -115,7 +116,7 @@ static void on_row(void *arg, int err)
 		fail_hint(a->rq, FAIL_IO, "Free space in the state directory.", "the audit row could not be written: %s", strerror(err));
 		return;
 	}
-	a->next(a->rq);
+	gate_pass(a->rq, a->next);
 }
 
 static void on_end_row(void *arg, int err)

@@ -24,6 +24,7 @@
 #define SWEEP_S  60
 #define OUR_MARK "postern:" // how the alias of a link of ours begins
 #define SEEN_MAX 64
+#define AGAIN_MAX 20
 
 // One operation to come; `harmless` is the failure that means it was so already.
 struct item {
@@ -37,6 +38,7 @@ struct restore {
 	struct task t;
 	struct item *v;
 	size_t n, room;
+	unsigned again; // interrupted operations that were asked once more
 	void (*ended)(void);
 };
 
@@ -187,7 +189,9 @@ static void restore_step(struct task *t)
 	size_t at = (size_t)t->step++;
 	void (*ended)(void) = r->ended;
 
-	if (at > 0 && at <= r->n)
+	if (at > 0 && t->reply->outcome == PRIV_INTERRUPTED && r->again++ < AGAIN_MAX)
+		t->step = (int)at--; // the helper died over it: the next one is asked the same
+	else if (at > 0 && at <= r->n)
 		judge(&r->v[at - 1], t->reply);
 	if (at < r->n) {
 		task_priv(t, r->v[at].op, &r->v[at].args, NULL);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "unpriv/posternd/addr.h"
 #include "unpriv/posternd/cache.h"
@@ -130,7 +131,7 @@ static struct row_tap row_of(const struct tap_task *k, size_t i)
 	    .bridge = p->has_bridge ? p->bridge : NULL,
 	    .mac = p->has_mac ? p->mac : NULL,
 	    .mtu = p->has_mtu ? p->mtu : 0,
-	    .owner_uid = p->has_owner_uid ? p->owner_uid : 0,
+	    .owner_uid = p->has_owner_uid ? p->owner_uid : getuid(),
 	    .vnet_hdr = p->has_vnet_hdr && p->vnet_hdr,
 	    .multi_queue = p->has_multi_queue && p->multi_queue,
 	    .created_unix = time(NULL),

@@ -10,6 +10,7 @@
 #include "unpriv/posternd/config.h"
 #include "unpriv/posternd/daemon.h"
 #include "unpriv/posternd/endpoint.h"
+#include "unpriv/posternd/gate.h"
 #include "unpriv/posternd/helper_client.h"
 #include "unpriv/posternd/net_restore.h"
 #include "unpriv/posternd/rpc_net.h"
@@ -22,13 +23,19 @@
 
 static bool restored;
 
+static void on_restored(void)
+{
+	vm_restart_verify();
+	gate_open();
+}
+
 static void on_helper_ready(void *arg)
 {
 	(void)arg;
 	if (restored)
 		return;
 	restored = true;
-	net_restore(vm_restart_verify);
+	net_restore(on_restored);
 }
 
 static void on_helper_gone(bool malformed)
@@ -54,7 +61,7 @@ bool state_start(void)
 	}
 	endpoint_sweep();
 	rpc_net_started();
-	if (!rtnl_start() || !store_start(daemon_base()) || !helper_client_start(daemon_base()) || !audit_start()) {
+	if (!rtnl_start() || !store_start(daemon_base()) || !helper_client_start(daemon_base()) || !audit_start() || !gate_start()) {
 		log_error("state can't be started", NULL);
 		return false;
 	}
@@ -73,6 +80,7 @@ void state_helper(int fd)
 void state_stop(void)
 {
 	net_sweep_stop();
+	gate_stop();
 	helper_client_stop();
 	for (struct vm *vm = vm_first(); vm != NULL; vm = vm_next(vm)) {
 		vm_act_cancel(vm);
