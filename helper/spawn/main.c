@@ -12,6 +12,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <sys/stat.h>
+#include <sys/stat.h>
 
 #define CELL_IS_SPAWN
 #include "filter_spawn.h"
@@ -36,6 +38,7 @@ static int open_root(const char *path, const char *keyword)
 
 static void prepare(const struct policy *policy)
 {
+	umask(0); // every file made here is given its whole mode: VMs of other uids must open the nodes of their /dev
 	if (sys_prepare() < 0)
 		confine_refuse(NAME, "/proc", errno);
 	spawn_state.jail_root = open_root(policy->jail.jail_root, "jail-root");
@@ -76,6 +79,7 @@ int main(void)
 
 	cell_start(&cell, NAME);
 	prepare(&cell.policy);
+	umask(0); // each mode is said where something is made: the nodes of a jail's /dev are everybody's
 	give_up_rights(&cell);
 	cell.tick = reap;
 	cell.tick_ms = REAP_MS;
