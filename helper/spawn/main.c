@@ -38,7 +38,6 @@ static int open_root(const char *path, const char *keyword)
 
 static void prepare(const struct policy *policy)
 {
-	umask(0); // every file made here is given its whole mode: VMs of other uids must open the nodes of their /dev
 	if (sys_prepare() < 0)
 		confine_refuse(NAME, "/proc", errno);
 	spawn_state.jail_root = open_root(policy->jail.jail_root, "jail-root");
