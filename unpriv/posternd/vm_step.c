@@ -205,7 +205,7 @@ static void on_way_up(struct vm *vm, enum vm_event ev)
 	else if (ev == VM_EV_TIMEOUT)
 		begin(vm);
 	else if (ev == VM_EV_EXITED && interruptible)
-		vm_take_down(vm, vm->adopting ? vm_state_failed : vm_state_start_failed, vm->final_reason, vm->last_error);
+		vm_take_down(vm, vm->adopting ? vm_state_failed : vm_state_start_failed, vm->final_reason, NULL);
 }
 
 static void on_resting(struct vm *vm, enum vm_event ev)
@@ -256,7 +256,7 @@ static void on_running(struct vm *vm, enum vm_event ev)
 	if (ev == VM_EV_STORED)
 		vm_answer(vm);
 	else if (ev == VM_EV_EXITED)
-		vm_take_down(vm, vm->final_reason == vm_reason_guest_shutdown ? vm_state_stopped : vm_state_failed, vm->final_reason, vm->last_error);
+		vm_take_down(vm, vm->final_reason == vm_reason_guest_shutdown ? vm_state_stopped : vm_state_failed, vm->final_reason, NULL);
 	else if (ev == VM_EV_STOP || ev == VM_EV_REMOVE) {
 		vm->removing = vm->removing || ev == VM_EV_REMOVE;
 		enter(vm, VM_AT_STOP);
