@@ -27,9 +27,11 @@ static int give_back(const struct policy_ids *ids, const struct jail_given *give
 	int file = sys_open_image(jail_state.image_root, given->path);
 	int result = 0;
 
-	if (file < 0)
-		return 0; // moved or removed by its owner, the daemon
-	if (sys_stat(file, &st) == 0 && st.st_dev == given->dev && st.st_ino == given->ino && st.st_uid == uid)
+	if (file < 0) // moved or removed by its owner, the daemon: nothing to give back; any other error is one, and the record stays for the next call
+		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? 0 : -1;
+	if (sys_stat(file, &st) < 0)
+		result = -1;
+	else if (st.st_dev == given->dev && st.st_ino == given->ino && st.st_uid == uid)
 		result = sys_chown(file, ids->daemon_uid, ids->daemon_gid);
 	sys_close(file);
 	return result;
