@@ -198,7 +198,7 @@ def parent_of(pid):
 
 def daemon():
     """(pid of posternd's parent, pid of its worker)."""
-    pids = processes().get("posternd", [])
+    pids = [p for name, its in processes().items() if name.startswith("posternd") for p in its]
     parents = [p for p in pids if parent_of(p) not in pids]
     workers = [p for p in pids if parent_of(p) in pids]
     want(len(parents) == 1 and len(workers) == 1, "posternd's processes are %r" % pids)

@@ -23,14 +23,16 @@ def _():
 @test("net.bridge.add_port refuses ports and bridges that aren't ours or aren't there")
 def _():
     ground.run("ip", "link", "add", "foreign0", "type", "bridge")
+    call("net.vm.create_tap", name="pt-t1")
     before = e2e.shown()
-    fails("net.bridge.add_port", -32000, ("denied_by_policy", "not_found", "invalid_state"), bridge="foreign0", port="pt-t0")
+    fails("net.bridge.add_port", -32000, ("denied_by_policy", "not_found", "invalid_state", "busy"), bridge="foreign0", port="pt-t0")
     fails("net.bridge.add_port", -32000, ("denied_by_policy", "invalid_state"), bridge="pt-br0", port="up0")
-    fails("net.bridge.add_port", -32000, ("not_found",), bridge="pt-br0", port="pt-absent")
-    fails("net.bridge.add_port", -32000, ("not_found",), bridge="pt-br-no", port="pt-t0")
+    fails("net.bridge.add_port", -32000, "not_found", bridge="pt-br0", port="pt-absent")
+    fails("net.bridge.add_port", -32000, ("denied_by_policy", "not_found", "invalid_state"), bridge="foreign0", port="pt-t1")
+    fails("net.bridge.add_port", -32000, "not_found", bridge="pt-br-no", port="pt-t1")
     equal(e2e.shown(), before, "the state")
     ground.run("ip", "link", "del", "foreign0")
-    call("net.vm.delete_tap", name="pt-t0")
+    call("net.vm.delete_tap", names=["pt-t0", "pt-t1"])
     call("net.bridge.delete", name="pt-br0")
 
 

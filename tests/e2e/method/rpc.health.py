@@ -4,6 +4,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", "lib"))
 import http.client
+import json
 import socket
 
 import e2e
@@ -29,7 +30,7 @@ def _():
     for path in ("/", "/rpc", "/rpc"):
         connection.request("POST", path, b'{"jsonrpc":"2.0","id":1,"method":"rpc.health"}', {"Content-Type": "application/json"})
         answer = connection.getresponse()
-        equal((answer.status, answer.read().strip()), (200, b'{"jsonrpc":"2.0","id":1,"result":{"status":"ok"}}'), "the answer to POST " + path)
+        equal((answer.status, json.loads(answer.read())), (200, {"jsonrpc": "2.0", "id": 1, "result": {"status": "ok"}}), "the answer to POST " + path)
 
 
 @test("GET /health answers 200")
