@@ -224,6 +224,13 @@ static bool read_mount_params(struct request *rq, const struct rpc_vol_mount_par
 	return true;
 }
 
+// Whether what is mounted is what is asked for; a type that isn't named is any.
+static bool same_mount(const struct row_mount *have, const struct op_mount_args *a, bool any_type)
+{
+	return strcmp(have->source, a->source) == 0 && (have->readonly != 0) == a->readonly && (have->exec != 0) == a->exec &&
+	       (uint32_t)have->options == a->options && (any_type || (uint32_t)have->fstype == a->fstype);
+}
+
 void rpc_vol_mount(struct request *rq, const struct rpc_vol_mount_params *p)
 {
 	struct op_mount_args a;
@@ -237,10 +244,10 @@ void rpc_vol_mount(struct request *rq, const struct rpc_vol_mount_params *p)
 		fail(rq, FAIL_BUSY, "%s is just being mounted or unmounted", p->target);
 		return;
 	}
-	if (have != NULL && (strcmp(have->source, a.source) != 0 || !tenant_sees(rq, have->tenant))) {
+	if (have != NULL && (!same_mount(have, &a, !p->has_fstype) || !tenant_sees(rq, have->tenant))) {
 		fail_with(rq,
 		          &(struct failure){
-		              .kind = FAIL_BUSY, .detail = "something else is mounted there", .holder = have->source, .hint = "Unmount it first."});
+		              .kind = FAIL_BUSY, .detail = "something else is mounted there, or with other options", .holder = have->source, .hint = "Unmount it first."});
 		return;
 	}
 	if (rq->dry_run) {
@@ -251,7 +258,7 @@ void rpc_vol_mount(struct request *rq, const struct rpc_vol_mount_params *p)
 	k->a = a;
 	k->guess = !p->has_fstype;
 	if (have != NULL) {
-		// It is there already: the helper says so, or what differs; the row stays.
+		// Exactly this is there already.
 		k->changed = false;
 		reply_mounted(k);
 		task_done(&k->t, true);
