@@ -12,30 +12,36 @@
 #define FENCES 6u   // messages of a batch beside its rules
 #define SLACK  (FENCES * FW_RULE_MAX)
 
-// Reads and checks all records, counting rules; with b, builds them.  Records can't change in between: the memfd is sealed.
+// Checks one record, counts its rules, and, with b, builds them.
+static enum op_status one(struct cell *c, const struct fw_record *r, size_t *rules, struct fw_batch *b)
+{
+	bool denied;
+	const char *wrong = fw_record_wrong(&c->policy.net, r, &denied);
+
+	if (wrong != NULL)
+		return cell_fail(c, denied ? OPS_DENIED : OPS_INVALID, wrong, 0);
+	*rules += fw_rules(&c->policy.net, r);
+	return b == NULL || fw_add(b, &c->policy.net, r) ? OPS_OK : cell_fail(c, OPS_IO, "building rules", ENOMEM);
+}
+
+// Does that with all records.  They can't change between two passes: the memfd is sealed.
 static enum op_status pass(struct cell *c, int fd, uint32_t count, size_t *rules, struct fw_batch *b)
 {
 	static struct fw_record chunk[CHUNK];
+	enum op_status s = OPS_OK;
 
 	*rules = 0;
-	for (uint32_t at = 0; at < count; at += CHUNK) {
-		uint32_t n = count - at < CHUNK ? count - at : CHUNK;
-		int err = sys_read(fd, chunk, n * sizeof(chunk[0]), (off_t)(at * sizeof(chunk[0])));
+	for (uint32_t at = 0; s == OPS_OK && at < count; at++) {
+		if (at % CHUNK == 0) {
+			size_t n = count - at < CHUNK ? count - at : CHUNK;
+			int err = sys_read(fd, chunk, n * sizeof(chunk[0]), (off_t)(at * sizeof(chunk[0])));
 
-		if (err != 0)
-			return cell_fail(c, OPS_INVALID, "fewer records than count", -err);
-		for (uint32_t i = 0; i < n; i++) {
-			bool denied;
-			const char *wrong = fw_record_wrong(&c->policy.net, &chunk[i], &denied);
-
-			if (wrong != NULL)
-				return cell_fail(c, denied ? OPS_DENIED : OPS_INVALID, wrong, 0);
-			*rules += fw_rules(&c->policy.net, &chunk[i]);
-			if (b != NULL && !fw_add(b, &c->policy.net, &chunk[i]))
-				return cell_fail(c, OPS_IO, "building rules", ENOMEM);
+			if (err != 0)
+				return cell_fail(c, err == -ENODATA ? OPS_INVALID : OPS_IO, "records in the memfd", -err);
 		}
+		s = one(c, &chunk[at % CHUNK], rules, b);
 	}
-	return OPS_OK;
+	return s;
 }
 
 // Reads what the kernel said about the batch.  It has said everything when sendmsg() returned.
