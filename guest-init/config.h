@@ -8,7 +8,7 @@
 //
 //	postern.hostname=web1 postern.ip=10.0.0.2/24 postern.ip=fd00::2/64 postern.gw=10.0.0.1 postern.dns=1.1.1.1
 //
-// All of it is optional.  An interface is found by mac, else by name; without either it is the first Ethernet.  postern.ip,
+// All of it is optional; without a hostname the image's /etc/hostname counts.  An interface is found by mac, else by name; without either it is the first Ethernet.  postern.ip,
 // postern.gw and postern.dns may be repeated, and each replaces what the file says about addresses, routes and nameservers.
 #ifndef POSTERN_GUEST_INIT_CONFIG_H
 #define POSTERN_GUEST_INIT_CONFIG_H

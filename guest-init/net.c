@@ -134,12 +134,25 @@ static void write_resolver(const struct config *c)
 		close(fd);
 }
 
+// The configuration's name, else the image's own.
+static void set_hostname(const char *name)
+{
+	char file[65];  // HOST_NAME_MAX, hostname(5)
+	size_t len = 0;
+
+	if (name == NULL && file_read("/etc/hostname", file, sizeof(file)) > 0)
+		name = file;
+	if (name != NULL)
+		len = strcspn(name, "\n");
+	if (len > 0 && sethostname(name, len) < 0)
+		say("hostname", name, errno);
+}
+
 void net_up(const struct config *c)
 {
 	int nl = rtnl_open();
 
-	if (c->hostname != NULL && sethostname(c->hostname, strlen(c->hostname)) < 0)
-		say("hostname", c->hostname, errno);
+	set_hostname(c->hostname);
 	write_resolver(c);
 	if (nl < 0) {
 		say("netlink", NULL, errno);

@@ -234,6 +234,43 @@ def variants():
         finally:
             g.close()
 
+    @test("drivers are found by modalias, with what they need; the order of the list doesn't matter")
+    def _(_):
+        tree = guestkit.kernel_tree()
+        release = os.path.basename(glob.glob(tree + "/lib/modules/*")[0])
+        by_alias = ["failover", "net_failover", "virtio_net"]
+        with tempfile.TemporaryDirectory() as d:
+            files = {n: (0o040755, b"") for n in ("modules", "bin", "lib", "lib/modules", "lib/modules/" + release)}
+            kept = [m for m in guestkit.MODULES if m not in by_alias]
+            for name in guestkit.MODULES:
+                for path in glob.glob("%s/lib/modules/*/kernel/**/%s.ko" % (tree, name), recursive=True):
+                    with open(path, "rb") as f:
+                        data = f.read()
+                    if name in kept:
+                        files["modules/%s.ko" % name] = (0o100644, data)
+                    else:
+                        files["lib/modules/%s/%s.ko" % (release, name)] = (0o100644, data)
+                        os.makedirs("%s/lib/modules/%s" % (d, release), exist_ok=True)
+                        shutil.copy(path, "%s/lib/modules/%s/%s.ko" % (d, release, name))
+            files["modules/list"] = (0o100644, "".join(m + ".ko\n" for m in reversed(kept) if "modules/%s.ko" % m in files).encode())
+            subprocess.check_call(["depmod", "-b", d, release], stderr=subprocess.DEVNULL)
+            for name in ("modules.alias", "modules.dep"):
+                with open("%s/lib/modules/%s/%s" % (d, release, name), "rb") as f:
+                    files["lib/modules/%s/%s" % (release, name)] = (0o100644, f.read())
+            for name, path in (("init", guestkit.INIT), ("bin/busybox", shutil.which("busybox"))):
+                with open(path, "rb") as f:
+                    files[name] = (0o100755, f.read())
+            with open(d + "/initrd", "wb") as f:
+                f.write(guestkit.cpio(files))
+            os.chmod(d, 0o755)
+            g = guestkit.boot(root=False, initrd=d + "/initrd", append="postern.ip=10.0.0.2/24", more=NET)
+        try:
+            out = g.run("/bin/busybox", "ip", "addr", "show", "eth0")[1].decode()
+            check("inet 10.0.0.2/24" in out, out)
+            equal(g.console().strip(), "")
+        finally:
+            g.close()
+
     @test("a root that isn't there is said on the console, and the agent answers from the initramfs")
     def _(_):
         g = guestkit.boot(root=False, append="root=/dev/nosuch")
@@ -255,6 +292,7 @@ def variants():
     def reboot_with(disk):
         g = guestkit.boot(root=disk)  # QEMU runs with -no-reboot
         try:
+            equal(sh(g, "hostname"), "guest\n")  # its /etc/hostname
             sh(g, "mount -o remount,rw /; echo written >/root/file")
             running = subprocess.run(["dumpe2fs", "-h", disk], capture_output=True, text=True).stdout
             check("not clean" in running, running)
