@@ -7,15 +7,15 @@
 
 enum { FREE_MAX = 64, KEEP_BYTES = 16384 };
 
-static struct exchanges spare = TAILQ_HEAD_INITIALIZER(spare);
+static struct exchange *spare; // linked by next_spare
 static unsigned spares;
 
 static struct exchange *take_spare(void)
 {
-	struct exchange *x = TAILQ_FIRST(&spare);
+	struct exchange *x = spare;
 	if (x == NULL)
 		return xcalloc(1, sizeof *x);
-	TAILQ_REMOVE(&spare, x, link);
+	spare = x->next_spare;
 	spares--;
 	struct arena arena = x->arena;
 	struct text out = x->out;
@@ -53,14 +53,16 @@ static void recycle(struct exchange *x)
 	x->tree = NULL;
 	arena_reset(&x->arena);
 	text_clear(&x->out, KEEP_BYTES);
-	TAILQ_INSERT_HEAD(&spare, x, link);
+	x->next_spare = spare;
+	spare = x;
 	spares++;
 }
 
 static void unlink_from_conn(struct exchange *x)
 {
-	TAILQ_REMOVE(&x->conn->exchanges, x, link);
-	x->conn->pending--;
+	struct conn *c = x->conn;
+	TAILQ_REMOVE(&c->exchanges, x, link);
+	c->pending--;
 	x->conn = NULL;
 }
 
@@ -91,9 +93,9 @@ void exchanges_abandon(struct conn *c)
 
 void exchanges_finish(void)
 {
-	while (!TAILQ_EMPTY(&spare)) {
-		struct exchange *x = TAILQ_FIRST(&spare);
-		TAILQ_REMOVE(&spare, x, link);
+	while (spare) {
+		struct exchange *x = spare;
+		spare = x->next_spare;
 		destroy(x);
 	}
 	spares = 0;

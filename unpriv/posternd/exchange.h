@@ -15,10 +15,11 @@ struct conn;
 
 struct exchange {
 	struct conn *conn;          // NULL once the client has gone
-	TAILQ_ENTRY(exchange) link; // in conn->exchanges, or in the free list
-	struct caller caller;       // whoever sent it: the connection's peer and what the message itself proves
-	bool credential;            // the message brought a credential, good or not
-	uint32_t uid;               // of the peer
+	TAILQ_ENTRY(exchange) link; // in conn->exchanges
+	struct exchange *next_spare;
+	struct caller caller; // whoever sent it: the connection's peer and what the message itself proves
+	bool credential;      // the message brought a credential, good or not
+	uint32_t uid;         // of the peer
 
 	json_t *tree; // what parameters borrow their texts from, or NULL
 	struct arena arena;

@@ -103,7 +103,7 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
 	return s;
 }
 
-static void free_down_to(struct arena *a, struct arena_block *keep)
+static void free_down_to(struct arena *a, const struct arena_block *keep)
 {
 	while (a->blocks != keep) {
 		struct arena_block *older = a->blocks->older;

@@ -260,7 +260,7 @@ static bool word_value(struct toml_reader *r, struct toml *v, const char *word)
 
 bool toml_bare_value(struct toml_reader *r, struct toml *v)
 {
-	char word[128];
+	char word[128] = "";
 	size_t n = 0;
 	const char *from = r->at;
 	while (from + n < r->end && n < sizeof word - 1 && from[n] != '\0' && strchr(" \t\r\n,]}#", from[n]) == NULL) {
