@@ -130,7 +130,8 @@ static int place_descriptors(struct spawn_plan *plan)
 	if (spec < 0 || report < 0)
 		return -1;
 	for (int i = 0; i < SPAWN_TAPS; i++)
-		taps[i] = plan->taps[i] < 0 ? -1 : sys_move_fd(plan->taps[i], HIGH_FD);
+		if (plan->taps[i] >= 0 && (taps[i] = sys_move_fd(plan->taps[i], HIGH_FD)) < 0)
+			return -1;
 	plan->report = report;
 	if (sys_open_null(0) < 0 || sys_open_null(1) < 0 || sys_open_null(2) < 0 || sys_place_fd(spec, at++, true) < 0)
 		return -1;

@@ -130,7 +130,7 @@ int sys_open_null(int at) { return call("null at %d", at); }
 int sys_close_from(int first) { return call("close_from %d", first); }
 int sys_become(uint32_t uid, uint32_t gid) { return call("become %u %u", uid, gid); }
 int sys_filter(const void *filter, size_t length) { (void)filter; return length ? call("filter") : -1; }
-int sys_exec(const char *program, const char *name) { (void)name; call("exec %s", program); longjmp(end, 1); }
+int sys_exec(const char *program, const char *name) { (void)name; if (call("exec %s", program) < 0) return -1; longjmp(end, 1); }
 void sys_report(int fd, const void *bytes, size_t size)
 {
 	(void)fd;
@@ -211,7 +211,7 @@ TEST("/dev/kvm is made only when policy says so")
 
 TEST("every resource limit is set before the uid changes")
 {
-	char line[16];
+	char line[32];
 
 	for (int resource = 0; resource < 16; resource++) {
 		snprintf(line, sizeof line, "limit %d\n", resource);
@@ -229,10 +229,10 @@ TEST("whichever call of a child fails, the keeper is not executed, and the step 
 		reset(n);
 		if (run_child(&plan) == 1)
 			break;
-		CHECK(!strstr(said, "exec"));
+		CHECK(!strstr(said, "exec") || !strcmp(child_step_name(reported.step), "exec keeper"));
 		CHECK(reported.err == EPERM && strcmp(child_step_name(reported.step), "child") != 0);
 	}
-	CHECK(n >= 50);
+	CHECK(n > 50);
 	CHECK_STR(child_step_name(4000000000u), "child");
 }
 
