@@ -58,9 +58,8 @@ static void recycle(struct exchange *x)
 	spares++;
 }
 
-static void unlink_from_conn(struct exchange *x)
+static void unlink_from(struct conn *c, struct exchange *x)
 {
-	struct conn *c = x->conn;
 	TAILQ_REMOVE(&c->exchanges, x, link);
 	c->pending--;
 	x->conn = NULL;
@@ -68,7 +67,7 @@ static void unlink_from_conn(struct exchange *x)
 
 void exchange_release(struct exchange *x)
 {
-	unlink_from_conn(x);
+	unlink_from(x->conn, x);
 	recycle(x);
 }
 
@@ -83,9 +82,10 @@ void exchange_complete(struct exchange *x)
 
 void exchanges_abandon(struct conn *c)
 {
-	while (!TAILQ_EMPTY(&c->exchanges)) {
-		struct exchange *x = TAILQ_FIRST(&c->exchanges);
-		unlink_from_conn(x);
+	struct exchange *x = TAILQ_FIRST(&c->exchanges), *next;
+	for (; x; x = next) {
+		next = TAILQ_NEXT(x, link);
+		unlink_from(c, x);
 		if (x->complete)
 			recycle(x);
 	}

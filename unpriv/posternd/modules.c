@@ -14,39 +14,39 @@ static const struct module modules[] = {
 
 bool modules_start(void)
 {
-    for (const struct module *m = modules; m->name; m++) {
-        if (m->start && !m->start()) {
-            log_error("module did not start", "module=%s", m->name);
-            return false;
-        }
-        log_debug("module started", "module=%s", m->name);
-    }
-    return true;
+	for (const struct module *m = modules; m->name; m++) {
+		if (m->start && !m->start()) {
+			log_error("module did not start", "module=%s", m->name);
+			return false;
+		}
+		log_debug("module started", "module=%s", m->name);
+	}
+	return true;
 }
 
 void modules_helper(int fd)
 {
-    for (const struct module *m = modules; m->name; m++)
-        if (m->helper) {
-            m->helper(fd);
-            return;
-        }
-    close(fd);
+	for (const struct module *m = modules; m->name; m++)
+		if (m->helper) {
+			m->helper(fd);
+			return;
+		}
+	close(fd);
 }
 
 void modules_reloaded(void)
 {
-    for (const struct module *m = modules; m->name; m++)
-        if (m->reloaded)
-            m->reloaded();
+	for (const struct module *m = modules; m->name; m++)
+		if (m->reloaded)
+			m->reloaded();
 }
 
 void modules_stop(void)
 {
-    const struct module *m = modules;
-    while (m->name)
-        m++;
-    while (m-- > modules)
-        if (m->stop)
-            m->stop();
+	const struct module *m = modules;
+	while (m->name)
+		m++;
+	while (m-- > modules)
+		if (m->stop)
+			m->stop();
 }

@@ -7,11 +7,11 @@
 #include <stdbool.h>
 
 struct module {
-    const char *name;
-    bool (*start)(void);          // false ends the worker with exit 1; it has logged why
-    void (*helper)(int fd);       // a new helper is connected; takes the socket over (or NULL)
-    void (*reloaded)(void);       // configuration and access list have just been replaced (or NULL)
-    void (*stop)(void);           // orderly end (or NULL)
+	const char *name;
+	bool (*start)(void);    // false ends the worker with exit 1; it has logged why
+	void (*helper)(int fd); // a new helper is connected; takes the socket over (or NULL)
+	void (*reloaded)(void); // configuration and access list have just been replaced (or NULL)
+	void (*stop)(void);     // orderly end (or NULL)
 };
 
 // Start all; false if one failed.

@@ -217,7 +217,7 @@ static bool read_array(struct toml_reader *r, struct toml *v, int depth)
 
 static bool read_pair(struct toml_reader *r, struct toml *table, int depth)
 {
-	const char *key = NULL;
+	const char *key = "";
 	struct toml where = {.line = r->line, .column = (int)(r->at - r->line_start) + 1};
 	if (!read_path(r, &table, &key, DOTTED))
 		return false;
@@ -285,7 +285,7 @@ static bool read_value(struct toml_reader *r, struct toml *v, int depth)
 // [path]: *current becomes that table.
 static bool read_table_head(struct toml_reader *r, struct toml *root, struct toml **current)
 {
-	const char *key = NULL;
+	const char *key = "";
 	struct toml *in = root;
 	int column = (int)(r->at - r->line_start) + 1;
 	r->at++;
@@ -307,7 +307,7 @@ static bool read_table_head(struct toml_reader *r, struct toml *root, struct tom
 // [[path]]: *current becomes a new element of that array.
 static bool read_list_head(struct toml_reader *r, struct toml *root, struct toml **current)
 {
-	const char *key = NULL;
+	const char *key = "";
 	struct toml *in = root;
 	int column = (int)(r->at - r->line_start) + 1;
 	r->at += 2;
