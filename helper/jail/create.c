@@ -62,8 +62,11 @@ static int make_dir(int at, const char *name, uint32_t uid, uint32_t gid, mode_t
 	return -1;
 }
 
+// An empty cgroup is made anew: one that has been killed once kills whatever clone3 puts into it later (the kernel compares its kill_seq with that of
+// the parent's own cgroup; seen on 6.18). One that holds processes stays as it is.
 static int make_cgroup(int root, const char *name)
 {
+	(void)sys_rmdir(root, name);
 	return sys_make_dir(root, name) < 0 && errno != EEXIST ? -1 : 0;
 }
 
