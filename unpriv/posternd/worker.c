@@ -155,6 +155,7 @@ static bool start(void)
 {
 	// Survives the parent by nothing; a parent already gone shows as the end of CONTROL_FD.
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NAME, "posternd"); // started through /proc/self/exe, it would be called "exe"
 	signal(SIGPIPE, SIG_IGN);
 	if (!load(&worker.config, &worker.acl))
 		return false;
@@ -183,6 +184,7 @@ int worker_run(const struct flags *flags)
 {
 	worker.flags = flags;
 	worker.exit_code = 1;
+	prctl(PR_SET_NAME, "posternd"); // executed through /proc/self/exe, it would be called "exe"
 	if (start()) {
 		worker.exit_code = 0;
 		log_info("ready", "version=%s", POSTERN_VERSION);
