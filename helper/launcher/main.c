@@ -26,11 +26,14 @@ static void policy_read(struct policy *p)
 	confine_refuse(LAUNCHER, what, 0);
 }
 
-static void give_up_everything(void)
+// The launcher has no uid of its own in the policy: as the broker's it can at most end the helper, which the broker can anyway.
+static void give_up_everything(const struct policy_ids *ids)
 {
 	static const struct confine_limit limits[] = {{RLIMIT_NPROC, 0}, {RLIMIT_FSIZE, 0}};
-	static const struct confine c = {
+	const struct confine c = {
 	    .name = LAUNCHER,
+	    .uid = ids->broker_uid,
+	    .gid = ids->broker_uid,
 	    .mdwe = true,
 	    .signals_out = true, // the kernel sends PDEATHSIG in the name of whoever dies
 	    .landlock = CONFINE_FS_DENY,
@@ -53,6 +56,6 @@ int main(void)
 	policy_read(&policy);
 	caller_check(caller, &policy);
 	life = tree_start(&policy, tree_lock());
-	give_up_everything();
+	give_up_everything(&policy.ids);
 	_exit(tree_wait(life));
 }
