@@ -93,13 +93,14 @@ static const char *read_nets(struct vm_desc *d, const struct rpc_vm_create_param
 	return NULL;
 }
 
-// The first disk is the root, unless the caller says otherwise or leaves it to its own kernel.
+// The first disk is the root, unless the caller says otherwise or leaves it to its own kernel; the guest is named after the VM.
 static const char *read_cmdline(struct vm_desc *d, const struct rpc_vm_create_params *p, struct arena *a)
 {
 	const char *own = p->has_cmdline ? p->cmdline : "";
 	const char *root = d->ndisks == 0 || strstr(own, "root=") != NULL ? "" : d->disks[0].readonly ? " root=/dev/vda ro" : " root=/dev/vda rw";
+	const char *name = strstr(own, "postern.hostname=") != NULL ? "" : arena_printf(a, " postern.hostname=%s", p->name);
 
-	d->cmdline = arena_printf(a, CMDLINE_BASE "%s%s%s", root, own[0] != '\0' ? " " : "", own);
+	d->cmdline = arena_printf(a, CMDLINE_BASE "%s%s%s%s", root, name, own[0] != '\0' ? " " : "", own);
 	for (const char *c = d->cmdline; *c != '\0'; c++)
 		if ((unsigned char)*c < 0x20 || *c == 0x7f)
 			return "cmdline: control characters can't be given; allowed is one printable line";
