@@ -55,7 +55,7 @@ static int lift(int top, int from, const char *name)
 static int flatten(int top, const char *name, unsigned *left)
 {
 	struct jail_names names = {.dir = jail_open_taken(top, name), .again = true};
-	enum removed removed = GONE;
+	enum removed removed;
 	const char *child;
 	int more = 0;
 
