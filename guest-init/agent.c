@@ -18,7 +18,7 @@ struct agent {
 	int sigfd;
 	agent_admits *admits;
 	struct serve_env *env;
-	unsigned conns;  // processes alive
+	unsigned conns; // processes alive
 };
 
 // The counter all processes share; only a process that is killed outright leaves it too high, and then no longer than others run.
@@ -35,13 +35,13 @@ static void set_up(struct agent *a)
 {
 	sigset_t set;
 
-	signal(SIGPIPE, SIG_IGN);  // a command that closes its stdin is no reason to die
+	signal(SIGPIPE, SIG_IGN); // a command that closes its stdin is no reason to die
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	a->sigfd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	a->env->running = shared_counter();
-	(void)file_write("/proc/self/oom_score_adj", "-1000");  // the guest's last hope when memory is short
+	(void)file_write("/proc/self/oom_score_adj", "-1000"); // the guest's last hope when memory is short
 }
 
 static void reap(struct agent *a)

@@ -7,7 +7,7 @@
 
 #include "guest-init/text.h"
 
-static char line[4096];  // COMMAND_LINE_SIZE is 2048 on x86 and arm64; words end with NUL here
+static char line[4096]; // COMMAND_LINE_SIZE is 2048 on x86 and arm64; words end with NUL here
 static size_t line_len;
 
 static void cut_words(void)

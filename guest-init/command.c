@@ -13,8 +13,8 @@
 
 #include "guest-init/text.h"
 
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#define NOT_FOUND 127
+#define DEFAULT_PATH   "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define NOT_FOUND      127
 #define NOT_EXECUTABLE 126
 
 // Keeps a copy of s, which holds no NUL; NULL when there is no room.
@@ -83,7 +83,7 @@ static bool base_env(struct command *cmd, bool tty, const struct config *c)
 	if (tty)
 		ok = ok && set_env_pair(cmd, "TERM=", "xterm");
 	for (size_t i = 0; ok && i < c->nenv; i++)
-		ok = set_env(cmd, (char *)(uintptr_t)c->env[i]);  // only ever read
+		ok = set_env(cmd, (char *)(uintptr_t)c->env[i]); // only ever read
 	return ok;
 }
 
@@ -163,7 +163,7 @@ static void reset_signals(void)
 	sigset_t none;
 
 	for (int n = 1; n <= 64; n++)
-		(void)sigaction(n, &dfl, NULL);  // KILL, STOP and the C library's own refuse
+		(void)sigaction(n, &dfl, NULL); // KILL, STOP and the C library's own refuse
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -179,7 +179,7 @@ static void take_io(const struct command_io *io)
 		if (high[i] < 0 || dup2(high[i], i) < 0)
 			_exit(NOT_EXECUTABLE);
 	if (io->tty)
-		(void)ioctl(STDIN_FILENO, TIOCSCTTY, 0);  // a session leader without a terminal always may
+		(void)ioctl(STDIN_FILENO, TIOCSCTTY, 0); // a session leader without a terminal always may
 }
 
 // The system calls themselves: this process has one thread, and the C library's versions are made for more.
@@ -249,7 +249,7 @@ _Noreturn void command_run(const struct command *cmd, const struct job *g, const
 	take_io(io);
 	reset_signals();
 	umask(022);
-	(void)file_write("/proc/self/oom_score_adj", "0");  // the agent's own protection isn't for its commands
+	(void)file_write("/proc/self/oom_score_adj", "0"); // the agent's own protection isn't for its commands
 	err = job_enter(g);
 	if (err != 0)
 		give_up(NOT_EXECUTABLE, "cgroup", err);

@@ -7,17 +7,17 @@
 #include "guest-init/users.h"
 #include "proto/guest.h"
 
-#define COMMAND_WORDS 1024  // as guest.def limits argv and env
+#define COMMAND_WORDS 1024 // as guest.def limits argv and env
 
 struct command {
 	char *argv[COMMAND_WORDS + 1];
 	char *env[COMMAND_WORDS + CONFIG_ENV + 8];
 	size_t nenv;
-	const char *cwd;       // NULL: the user's home if one was given, else /
-	const char *tag;       // or NULL
-	bool as_user;          // change to user; otherwise stay what the agent is
+	const char *cwd; // NULL: the user's home if one was given, else /
+	const char *tag; // or NULL
+	bool as_user;    // change to user; otherwise stay what the agent is
 	struct user user;
-	size_t used;           // bytes of text
+	size_t used; // bytes of text
 	char text[MP_MAX_VALUE + 1024];
 };
 
@@ -28,8 +28,8 @@ const char *command_prepare(struct command *cmd, const struct msg_exec *req, con
 struct command_io {
 	int fds[3];
 	bool tty;
-	bool orphan;   // detached: outlives the agent's process for it
-	pid_t parent;  // that process
+	bool orphan;  // detached: outlives the agent's process for it
+	pid_t parent; // that process
 };
 
 // Becomes the command: session, group, terminal, user, directory, execve.  In a fresh child; what fails is told on its descriptor 2,

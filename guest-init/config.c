@@ -157,21 +157,13 @@ static bool take_env(struct config *c, char *key, char *text)
 
 static const struct {
 	char path[24];
-	bool prefix;  // the path goes on with a name of the document's own
+	bool prefix; // the path goes on with a name of the document's own
 	bool (*take)(struct config *c, char *key, char *text);
 } paths[] = {
-	{"hostname", false, take_hostname},
-	{"network[]", false, take_iface},
-	{"network[].name", false, take_iface_name},
-	{"network[].mac", false, take_iface_mac},
-	{"network[].mtu", false, take_iface_mtu},
-	{"network[].addresses[]", false, take_iface_addr},
-	{"routes[]", false, take_route},
-	{"routes[].to", false, take_route_to},
-	{"routes[].via", false, take_route_via},
-	{"nameservers[]", false, take_dns},
-	{"search", false, take_search},
-	{"env.", true, take_env},
+    {"hostname", false, take_hostname},       {"network[]", false, take_iface},         {"network[].name", false, take_iface_name},
+    {"network[].mac", false, take_iface_mac}, {"network[].mtu", false, take_iface_mtu}, {"network[].addresses[]", false, take_iface_addr},
+    {"routes[]", false, take_route},          {"routes[].to", false, take_route_to},    {"routes[].via", false, take_route_via},
+    {"nameservers[]", false, take_dns},       {"search", false, take_search},           {"env.", true, take_env},
 };
 
 static bool take(void *ctx, const char *path, char *key, char *text)

@@ -8,8 +8,9 @@
 //
 //	postern.hostname=web1 postern.ip=10.0.0.2/24 postern.ip=fd00::2/64 postern.gw=10.0.0.1 postern.dns=1.1.1.1
 //
-// All of it is optional; without a hostname the image's /etc/hostname counts.  An interface is found by mac, else by name; without either it is the first Ethernet.  postern.ip,
-// postern.gw and postern.dns may be repeated, and each replaces what the file says about addresses, routes and nameservers.
+// All of it is optional; without a hostname the image's /etc/hostname counts.  An interface is found by mac, else by name; without either it is the
+// first Ethernet.  postern.ip, postern.gw and postern.dns may be repeated, and each replaces what the file says about addresses, routes and
+// nameservers.
 #ifndef POSTERN_GUEST_INIT_CONFIG_H
 #define POSTERN_GUEST_INIT_CONFIG_H
 
@@ -17,22 +18,22 @@
 #include <stdint.h>
 
 #define CONFIG_IFACES 4
-#define CONFIG_ADDRS 8
+#define CONFIG_ADDRS  8
 #define CONFIG_ROUTES 16
-#define CONFIG_DNS 4
-#define CONFIG_ENV 128
+#define CONFIG_DNS    4
+#define CONFIG_ENV    128
 
 struct config_iface {
 	const char *name;
 	const char *mac;
-	uint32_t mtu;  // 0: the driver's
+	uint32_t mtu; // 0: the driver's
 	const char *addrs[CONFIG_ADDRS];
 	size_t naddrs;
 };
 
 struct config_route {
-	const char *to;   // "default" or address/prefix
-	const char *via;  // NULL: on the link
+	const char *to;  // "default" or address/prefix
+	const char *via; // NULL: on the link
 };
 
 struct config {
@@ -44,7 +45,7 @@ struct config {
 	const char *dns[CONFIG_DNS];
 	size_t ndns;
 	const char *search;
-	const char *env[CONFIG_ENV + 1];  // NAME=value, ended by NULL: the image's environment
+	const char *env[CONFIG_ENV + 1]; // NAME=value, ended by NULL: the image's environment
 	size_t nenv;
 };
 

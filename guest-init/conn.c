@@ -20,7 +20,7 @@ void conn_init(struct conn *c, int fd)
 	c->out_start = c->out_end = 0;
 	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
 	m.hello.version = GUEST_PROTOCOL;
-	(void)conn_put(c, &m);  // an empty buffer has room
+	(void)conn_put(c, &m); // an empty buffer has room
 }
 
 void conn_end(struct conn *c)
@@ -37,8 +37,8 @@ enum conn_status conn_next(struct conn *c, struct msg *m)
 
 	switch (msg_read(c->in + c->in_start, c->in_end - c->in_start, FROM_HOST, m, &used, &err)) {
 	case MP_SHORT: return CONN_MORE;
-	case MP_BAD:   return CONN_BAD;
-	case MP_OK:    break;
+	case MP_BAD: return CONN_BAD;
+	case MP_OK: break;
 	}
 	if ((m->id == MSG_hello) == c->greeted)
 		return CONN_BAD;
@@ -57,7 +57,7 @@ bool conn_fill(struct conn *c)
 		c->in_start = 0;
 	}
 	if (c->in_end == sizeof(c->in))
-		return true;  // conn_next() finds a whole message in it, or that there can't be one
+		return true; // conn_next() finds a whole message in it, or that there can't be one
 	n = read(c->fd, c->in + c->in_end, sizeof(c->in) - c->in_end);
 	if (n > 0)
 		c->in_end += (size_t)n;

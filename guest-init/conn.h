@@ -16,9 +16,9 @@ struct conn {
 };
 
 enum conn_status {
-	CONN_MSG,   // a message is here
-	CONN_MORE,  // nothing whole is
-	CONN_BAD,   // the host broke the protocol
+	CONN_MSG,  // a message is here
+	CONN_MORE, // nothing whole is
+	CONN_BAD,  // the host broke the protocol
 };
 
 // Takes over fd, makes it non-blocking, and puts our hello.

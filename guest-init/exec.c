@@ -14,8 +14,8 @@
 #include "guest-init/relay.h"
 #include "guest-init/text.h"
 
-#define ACK_MS 5000             // to take a refusal
-#define LEFTOVER_GRACE_MS 1000  // for what a command leaves running behind its exit
+#define ACK_MS            5000 // to take a refusal
+#define LEFTOVER_GRACE_MS 1000 // for what a command leaves running behind its exit
 
 // All ends of a command's descriptors: theirs[] are the command's 0, 1, 2, ours[] the other ends or -1.
 struct ends {

@@ -12,8 +12,8 @@
 #include "guest-init/text.h"
 
 #define EMPTY_POLL_MS 5
-#define KILL_WAIT_MS 1000  // a killed process in uninterruptible sleep keeps its cgroup, not its connection
-#define PROCS_PASSES 16    // of signalling cgroup.procs where the kernel has no cgroup.kill (before 5.14)
+#define KILL_WAIT_MS  1000 // a killed process in uninterruptible sleep keeps its cgroup, not its connection
+#define PROCS_PASSES  16   // of signalling cgroup.procs where the kernel has no cgroup.kill (before 5.14)
 
 static bool plain_word(const char *s)
 {
@@ -77,7 +77,7 @@ int job_make(struct job *g, const char *tag, uint32_t memory_mib, uint32_t pids)
 		return EOPNOTSUPP;
 	err = set_limit(g, "/memory.max", (uint64_t)memory_mib << 20);
 	if (err == 0 && memory_mib != 0)
-		(void)write_control(g, "/memory.swap.max", "0");  // there only with swap accounting
+		(void)write_control(g, "/memory.swap.max", "0"); // there only with swap accounting
 	return err != 0 ? err : set_limit(g, "/pids.max", pids);
 }
 

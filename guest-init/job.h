@@ -7,9 +7,9 @@
 #include <sys/types.h>
 
 struct job {
-	pid_t leader;    // number of the process group; the kernel gives it to nobody else while the group has members (kernel/pid.c)
-	bool in_cgroup;  // dir is there
-	char dir[128];   // the cgroup's
+	pid_t leader;   // number of the process group; the kernel gives it to nobody else while the group has members (kernel/pid.c)
+	bool in_cgroup; // dir is there
+	char dir[128];  // the cgroup's
 };
 
 // Makes the cgroup, named by the caller's pid and, where it is a plain word, tag (may be NULL).  Without cgroup v2 there is none,

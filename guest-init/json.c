@@ -11,7 +11,7 @@
 struct reader {
 	char *p;
 	char *end;
-	const char *why;     // first thing wrong, NULL so far
+	const char *why; // first thing wrong, NULL so far
 	json_take *take;
 	void *ctx;
 	struct text path;
@@ -279,7 +279,7 @@ static bool value(struct reader *r, char *key, unsigned depth)
 	case 't': return word(r, key, "true");
 	case 'f': return word(r, key, "false");
 	case 'n': return word(r, key, "null");
-	default:  return number(r, key);
+	default: return number(r, key);
 	}
 }
 

@@ -29,7 +29,7 @@ int main(void)
 	}
 	supervise_init();
 	umask(022);
-	(void)reboot(RB_DISABLE_CAD);  // Ctrl-Alt-Del then comes as SIGINT; in a pid namespace it isn't ours to say
+	(void)reboot(RB_DISABLE_CAD); // Ctrl-Alt-Del then comes as SIGINT; in a pid namespace it isn't ours to say
 	mount_early();
 	cmdline_read();
 	modules_from_list();

@@ -13,11 +13,11 @@
 
 #include "guest-init/text.h"
 
-#define LIST "/modules/list"
-#define LIST_MAX 64     // modules in a list
-#define PATH_CAP 512    // of a module
-#define COMPRESSED 4    // MODULE_INIT_COMPRESSED_FILE of linux/module.h
-#define BUS_PASSES 4    // a bus found by a driver has devices of its own: pci, virtio, net
+#define LIST       "/modules/list"
+#define LIST_MAX   64  // modules in a list
+#define PATH_CAP   512 // of a module
+#define COMPRESSED 4   // MODULE_INIT_COMPRESSED_FILE of linux/module.h
+#define BUS_PASSES 4   // a bus found by a driver has devices of its own: pci, virtio, net
 
 // Loads one file.  Returns 0 (also when it is loaded already), or an errno: ENOENT can mean the file or a symbol it needs.
 static int load_file(const char *path)
@@ -64,7 +64,7 @@ void modules_from_list(void)
 	if (file_read(LIST, text, sizeof(text)) < 0)
 		return;
 	n = split_lines(text, lines, LIST_MAX);
-	memset(errs, 0xff, sizeof(errs));  // not tried yet: any number but 0
+	memset(errs, 0xff, sizeof(errs)); // not tried yet: any number but 0
 	while (progress) {
 		progress = false;
 		for (size_t i = 0; i < n; i++) {
@@ -82,12 +82,12 @@ void modules_from_list(void)
 // ---- modalias ---------------------------------------------------------------------------------------------------------------------
 
 struct depmod {
-	char dir[PATH_CAP];  // /lib/modules/<release>/
-	const char *alias;   // modules.alias, mapped
+	char dir[PATH_CAP]; // /lib/modules/<release>/
+	const char *alias;  // modules.alias, mapped
 	size_t alias_len;
-	const char *dep;     // modules.dep, mapped
+	const char *dep; // modules.dep, mapped
 	size_t dep_len;
-	unsigned loaded;     // new modules in this pass
+	unsigned loaded; // new modules in this pass
 };
 
 static const char *map_file(const char *dir, const char *name, size_t *len)
@@ -197,7 +197,7 @@ static void load_module(struct depmod *d, const char *name)
 // Matches a pattern of *, ?, [sets] and plain characters, which is all that aliases use, against all of s.
 static bool glob(const char *p, const char *s)
 {
-	const char *star = NULL;  // where to go on when what follows the last * doesn't fit here
+	const char *star = NULL; // where to go on when what follows the last * doesn't fit here
 	const char *from = s;
 
 	while (*s != '\0' || *p == '*') {
@@ -261,7 +261,7 @@ static void take_device(void *ctx, int dir, const char *name)
 	n = read(fd, modalias, sizeof(modalias));
 	close(fd);
 	if (n > 4) {
-		modalias[n - 1] = '\0';  // its newline
+		modalias[n - 1] = '\0'; // its newline
 		load_alias(ctx, modalias);
 	}
 }

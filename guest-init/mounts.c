@@ -22,24 +22,24 @@ struct row {
 };
 
 static const struct row early[] = {
-	{"/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, ""},
-	{"/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, ""},
-	{"/dev", "devtmpfs", MS_NOSUID, "mode=755"},
+    {"/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, ""},
+    {"/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, ""},
+    {"/dev", "devtmpfs", MS_NOSUID, "mode=755"},
 };
 
 static const struct row rest[] = {
-	{"/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "gid=5,mode=620,ptmxmode=666"},
-	{"/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777"},
-	{"/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755"},
-	{"/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777"},
-	{CGROUP_ROOT, "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, ""},
+    {"/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "gid=5,mode=620,ptmxmode=666"},
+    {"/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777"},
+    {"/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755"},
+    {"/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777"},
+    {CGROUP_ROOT, "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, ""},
 };
 
 static const char links[][2][16] = {
-	{"/proc/self/fd", "/dev/fd"},
-	{"/proc/self/fd/0", "/dev/stdin"},
-	{"/proc/self/fd/1", "/dev/stdout"},
-	{"/proc/self/fd/2", "/dev/stderr"},
+    {"/proc/self/fd", "/dev/fd"},
+    {"/proc/self/fd/0", "/dev/stdin"},
+    {"/proc/self/fd/1", "/dev/stdout"},
+    {"/proc/self/fd/2", "/dev/stderr"},
 };
 
 // True where something is mounted already, by the initramfs or the kernel: it lies on another device than its parent.

@@ -14,9 +14,9 @@
 #include "guest-init/rtnl.h"
 #include "guest-init/text.h"
 
-#define LINK_WAIT_MS 2000  // for a driver that probes its device in the background
+#define LINK_WAIT_MS 2000 // for a driver that probes its device in the background
 #define LINK_POLL_MS 10
-#define IFINDEX_MAX 64     // a guest's devices come first, long before anything a user adds
+#define IFINDEX_MAX  64 // a guest's devices come first, long before anything a user adds
 
 // Formats a hardware address as "52:54:00:00:00:01".
 static void format_mac(const char *hw, char out[18])
@@ -137,7 +137,7 @@ static void write_resolver(const struct config *c)
 // The configuration's name, else the image's own.
 static void set_hostname(const char *name)
 {
-	char file[65];  // HOST_NAME_MAX, hostname(5)
+	char file[65]; // HOST_NAME_MAX, hostname(5)
 	size_t len = 0;
 
 	if (name == NULL && file_read("/etc/hostname", file, sizeof(file)) > 0)
@@ -158,7 +158,7 @@ void net_up(const struct config *c)
 		say("netlink", NULL, errno);
 		return;
 	}
-	tell("link", "lo", rtnl_link_up(nl, 1, 0));  // the loopback is the first link of every network namespace
+	tell("link", "lo", rtnl_link_up(nl, 1, 0)); // the loopback is the first link of every network namespace
 	for (size_t i = 0; i < c->nifaces; i++)
 		iface_up(nl, &c->ifaces[i]);
 	for (size_t i = 0; i < c->nroutes; i++)

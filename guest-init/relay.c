@@ -22,9 +22,9 @@
 #include "guest-init/text.h"
 
 #define DRAIN_MS 200
-#define GRACE_MS 1000  // from TERM to KILL
-#define ACK_MS 10000
-#define CHUNK 32768    // of output read at once: half of what a pipe holds
+#define GRACE_MS 1000 // from TERM to KILL
+#define ACK_MS   10000
+#define CHUNK    32768 // of output read at once: half of what a pipe holds
 
 enum { P_CONN, P_SIG, P_IN, P_OUT, P_ERR, P_COUNT };
 
@@ -114,7 +114,7 @@ static void write_input(struct relay *r)
 		r->left.p += n;
 		r->left.len -= (uint32_t)n;
 	} else if (n < 0 && errno != EAGAIN && errno != EINTR) {
-		r->left.len = 0;  // nobody reads it any more; what follows is passed over
+		r->left.len = 0; // nobody reads it any more; what follows is passed over
 		close_fd(&r->in);
 	}
 }
@@ -130,7 +130,7 @@ static void read_output(struct relay *r, unsigned i)
 	r->turn = i;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n <= 0) {  // end of file; a terminal says EIO when its last user is gone
+	if (n <= 0) { // end of file; a terminal says EIO when its last user is gone
 		close_fd(&r->out[i]);
 		return;
 	}
@@ -298,5 +298,5 @@ void relay_report(struct relay *r)
 	if (host_gone(r) || !conn_put(r->conn, &m))
 		return;
 	conn_finish(r->conn, ACK_MS);
-	conn_end(r->conn);  // before the wait for what the command has left running
+	conn_end(r->conn); // before the wait for what the command has left running
 }

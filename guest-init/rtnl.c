@@ -12,7 +12,7 @@
 
 struct request {
 	struct nlmsghdr h;
-	char body[252];  // the largest, a route with two IPv6 addresses, takes 60
+	char body[252]; // the largest, a route with two IPv6 addresses, takes 60
 };
 
 // Reads four decimal numbers with dots between.  The C library's inet_pton() would bring in half of stdio.
@@ -44,7 +44,7 @@ static int hex_digit(char c)
 static bool parse_v6(const char *s, uint8_t out[16])
 {
 	size_t n = 0;
-	size_t gap = 17;  // where "::" stood
+	size_t gap = 17; // where "::" stood
 
 	if (s[0] == ':' && s[1] == ':' && s[2] == '\0')
 		return true;
@@ -107,7 +107,7 @@ bool ip_parse(const char *s, struct ip *ip)
 
 int rtnl_open(void)
 {
-	struct timeval limit = {.tv_sec = 2};  // the kernel answers at once or never
+	struct timeval limit = {.tv_sec = 2}; // the kernel answers at once or never
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 
 	if (fd >= 0)
@@ -140,7 +140,7 @@ static int ask(int fd, const struct request *r)
 	struct {
 		struct nlmsghdr h;
 		struct nlmsgerr e;
-		char more[512];  // the kernel adds the request and a text
+		char more[512]; // the kernel adds the request and a text
 	} reply;
 	ssize_t n;
 

@@ -7,9 +7,9 @@
 
 // An address with its prefix length.
 struct ip {
-	uint8_t family;  // AF_INET or AF_INET6
+	uint8_t family; // AF_INET or AF_INET6
 	uint8_t prefix;
-	uint8_t len;     // bytes of addr: 4 or 16
+	uint8_t len; // bytes of addr: 4 or 16
 	uint8_t addr[16];
 };
 

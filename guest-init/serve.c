@@ -8,8 +8,8 @@
 #include "guest-init/exec.h"
 #include "guest-init/text.h"
 
-#define REQUEST_MS 10000  // to say hello, and to say what is wanted
-#define ACK_MS 5000       // to take the answer
+#define REQUEST_MS 10000 // to say hello, and to say what is wanted
+#define ACK_MS     5000  // to take the answer
 
 static void done_or_error(struct conn *c, int err, const char *what)
 {
@@ -81,11 +81,7 @@ static const struct {
 	enum msg_id id;
 	void (*serve)(struct conn *c, const struct msg *m, const struct serve_env *env);
 } requests[] = {
-	{MSG_health, do_health},
-	{MSG_exec, do_exec},
-	{MSG_shutdown, do_shutdown},
-	{MSG_set_time, do_set_time},
-	{MSG_reseed, do_reseed},
+    {MSG_health, do_health}, {MSG_exec, do_exec}, {MSG_shutdown, do_shutdown}, {MSG_set_time, do_set_time}, {MSG_reseed, do_reseed},
 };
 
 static void dispatch(struct conn *c, const struct msg *m, const struct serve_env *env)
@@ -101,7 +97,7 @@ static void dispatch(struct conn *c, const struct msg *m, const struct serve_env
 
 void serve(int fd, const struct serve_env *env)
 {
-	static struct conn c;  // a process serves one connection; on the stack it would be 128 KiB
+	static struct conn c; // a process serves one connection; on the stack it would be 128 KiB
 	struct msg m;
 
 	conn_init(&c, fd);

@@ -18,8 +18,8 @@ struct serve_host {
 struct serve_env {
 	const struct serve_host *host;
 	const struct config *config;
-	const uint8_t *secret;             // 32 bytes the hello must carry, or NULL
-	volatile uint32_t *running;        // how many commands run now, shared by all connections' processes
+	const uint8_t *secret;      // 32 bytes the hello must carry, or NULL
+	volatile uint32_t *running; // how many commands run now, shared by all connections' processes
 };
 
 // Serves the connection fd and closes it.  Blocks until it is over: the caller has forked for it.

@@ -12,8 +12,8 @@
 
 #include "guest-init/text.h"
 
-#define KILL_WAIT_MS 2000u  // a process in uninterruptible sleep doesn't hold up the end for ever
-#define MOUNTS_MAX 256
+#define KILL_WAIT_MS 2000u // a process in uninterruptible sleep doesn't hold up the end for ever
+#define MOUNTS_MAX   256
 
 // Reaps until no child is left or ms have passed; true when none is.
 static bool reap_all(unsigned ms)
@@ -97,7 +97,7 @@ _Noreturn void shutdown_guest(bool reboot_it, unsigned grace_ms)
 	say(reboot_it ? "rebooting" : "powering off", NULL, 0);
 	sync();
 	(void)kill(-1, SIGTERM);
-	(void)kill(-1, SIGCONT);  // a stopped process can't act on TERM
+	(void)kill(-1, SIGCONT); // a stopped process can't act on TERM
 	if (!reap_all(grace_ms)) {
 		say("killing what is left", NULL, 0);
 		(void)kill(-1, SIGKILL);
@@ -109,5 +109,5 @@ _Noreturn void shutdown_guest(bool reboot_it, unsigned grace_ms)
 	if (reboot(reboot_it ? RB_AUTOBOOT : RB_POWER_OFF) < 0)
 		say("reboot", NULL, errno);
 	for (;;)
-		pause();  // process 1 never exits
+		pause(); // process 1 never exits
 }

@@ -14,13 +14,13 @@
 
 #define PAUSE_MIN_MS 100
 #define PAUSE_MAX_MS 10000
-#define STABLE_MS 10000  // an agent that lived this long starts again without a pause
+#define STABLE_MS    10000 // an agent that lived this long starts again without a pause
 
 struct agent {
-	pid_t pid;          // 0 while none runs
-	uint64_t began;     // ms of now_ms(), when it was last started
-	uint64_t due;       // when to start the next
-	uint64_t pause_ms;  // before the next
+	pid_t pid;         // 0 while none runs
+	uint64_t began;    // ms of now_ms(), when it was last started
+	uint64_t due;      // when to start the next
+	uint64_t pause_ms; // before the next
 };
 
 static sigset_t waited_for(void)
@@ -106,11 +106,11 @@ _Noreturn void supervise(const struct config *c)
 		switch (sigtimedwait(&set, &info, &wait)) {
 		case SIGCHLD: reap(&a); break;
 		case SIGTERM:
-		case SIGINT:  shutdown_guest(true, grace_of(&info));
+		case SIGINT: shutdown_guest(true, grace_of(&info));
 		case SIGUSR1:
 		case SIGUSR2:
-		case SIGPWR:  shutdown_guest(false, grace_of(&info));
-		default:      break;  // the pause is over, or a signal of a debugger's
+		case SIGPWR: shutdown_guest(false, grace_of(&info));
+		default: break; // the pause is over, or a signal of a debugger's
 		}
 	}
 }

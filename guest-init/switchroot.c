@@ -13,10 +13,10 @@
 #include "guest-init/mounts.h"
 #include "guest-init/text.h"
 
-#define NEW "/newroot"
+#define NEW            "/newroot"
 #define DEVICE_WAIT_MS 10000
 #define DEVICE_POLL_MS 5
-#define TREE_DEPTH 16  // an initramfs of ours is three levels deep
+#define TREE_DEPTH     16 // an initramfs of ours is three levels deep
 
 static bool wait_for(const char *path)
 {
@@ -60,8 +60,8 @@ static bool mount_new_root(const char *device)
 }
 
 struct emptying {
-	dev_t dev;       // the initramfs's
-	unsigned depth;  // levels that may still follow
+	dev_t dev;      // the initramfs's
+	unsigned depth; // levels that may still follow
 };
 
 // Deletes one name and what is below it.  What it took in memory comes back, for an initramfs is never swapped out.
@@ -81,7 +81,7 @@ static void empty(void *ctx, int dir, const char *name)
 	sub = e->depth == 0 ? -1 : openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (sub >= 0)
 		dir_each(sub, empty, &below);
-	(void)unlinkat(dir, name, AT_REMOVEDIR);  // fails where something is mounted, which is right
+	(void)unlinkat(dir, name, AT_REMOVEDIR); // fails where something is mounted, which is right
 }
 
 static void move_mounts(void)
@@ -89,7 +89,7 @@ static void move_mounts(void)
 	static const char moved[][2][16] = {{"/proc", NEW "/proc"}, {"/sys", NEW "/sys"}, {"/dev", NEW "/dev"}};
 
 	for (size_t i = 0; i < sizeof(moved) / sizeof(moved[0]); i++) {
-		(void)mkdir(moved[i][1], 0755);  // there already, or the root is read-only and the move says so
+		(void)mkdir(moved[i][1], 0755); // there already, or the root is read-only and the move says so
 		if (mount(moved[i][0], moved[i][1], NULL, MS_MOVE, NULL) < 0)
 			say("move", moved[i][0], errno);
 	}

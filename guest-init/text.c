@@ -76,7 +76,7 @@ bool text_number(const char *s, uint64_t most, uint64_t *n)
 void dir_each(int fd, void (*take)(void *ctx, int dir, const char *name), void *ctx)
 {
 	union {
-		struct dirent64 first;  // for its alignment: the kernel's linux_dirent64
+		struct dirent64 first; // for its alignment: the kernel's linux_dirent64
 		char bytes[2048];
 	} buf;
 	long n;
@@ -154,13 +154,13 @@ void say(const char *what, const char *which, int err)
 		text_add(&t, strerror(err));
 	}
 	line[t.len] = '\n';
-	(void)write_all(STDERR_FILENO, line, t.len + 1);  // a console that is gone has nobody to tell
+	(void)write_all(STDERR_FILENO, line, t.len + 1); // a console that is gone has nobody to tell
 }
 
 uint64_t now_ms(void)
 {
 	struct timespec ts;
 
-	(void)syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &ts);  // without the C library's vDSO reader: a kilobyte, for a poll's timeout
+	(void)syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &ts); // without the C library's vDSO reader: a kilobyte, for a poll's timeout
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }

@@ -9,10 +9,10 @@
 
 // A C string that grows inside an array of the caller's.  Once cut it stays cut: check at the end.
 struct text {
-	char *s;     // always NUL-terminated
-	size_t cap;  // bytes of the array
-	size_t len;  // without the NUL
-	bool cut;    // something didn't fit
+	char *s;    // always NUL-terminated
+	size_t cap; // bytes of the array
+	size_t len; // without the NUL
+	bool cut;   // something didn't fit
 };
 
 // Starts an empty string over array[0..cap), cap at least 1.

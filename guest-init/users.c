@@ -7,8 +7,8 @@
 
 #include "guest-init/text.h"
 
-#define LINE_CAP 4096  // a longer line is passed over
-#define FIELDS 7
+#define LINE_CAP 4096 // a longer line is passed over
+#define FIELDS   7
 
 // Calls take with the fields of each line until it returns false.
 static void each_line(const char *path, bool (*take)(void *ctx, char **fields, size_t n), void *ctx)
@@ -57,14 +57,14 @@ static bool id_of(const char *s, uint32_t *id)
 {
 	uint64_t n;
 
-	if (!text_number(s, UINT32_MAX - 1, &n))  // -1 means "leave it" to setuid's family
+	if (!text_number(s, UINT32_MAX - 1, &n)) // -1 means "leave it" to setuid's family
 		return false;
 	*id = (uint32_t)n;
 	return true;
 }
 
 struct search {
-	const char *name;  // or NULL: by u->uid
+	const char *name; // or NULL: by u->uid
 	struct user *u;
 	bool found;
 };

@@ -12,10 +12,10 @@
 struct user {
 	uid_t uid;
 	gid_t gid;
-	gid_t groups[USER_GROUPS];  // supplementary, from /etc/group
+	gid_t groups[USER_GROUPS]; // supplementary, from /etc/group
 	size_t ngroups;
-	char name[65];              // "" where passwd doesn't know the number
-	char home[256];             // "/" where passwd doesn't say
+	char name[65];  // "" where passwd doesn't know the number
+	char home[256]; // "/" where passwd doesn't say
 };
 
 // Finds a user by name, or by number written in digits.  A number that passwd doesn't know is a user with the same number as its group

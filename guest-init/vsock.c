@@ -14,9 +14,9 @@
 #include "guest-init/text.h"
 #include "proto/guest.h"
 
-#define BACKLOG 128
-#define RETRY_MS 250  // while there is no vsock driver
-#define SEED_MAX 512  // as guest.def has it
+#define BACKLOG     128
+#define RETRY_MS    250 // while there is no vsock driver
+#define SEED_MAX    512 // as guest.def has it
 #define SECRET_FILE "/sys/firmware/qemu_fw_cfg/by_name/opt/org.postern.secret/raw"
 
 // Any process of the guest can connect through loopback (CID 1) or its own CID: a root shell for each, but for this.

@@ -19,7 +19,8 @@ endef
 $(foreach t,$(UNIT_SRCS) $(PROBE_SRCS),$(eval $(call unit_rule,$(t))))
 
 # Programs that end-to-end tests start: they name what they link, as unit tests do.
-PROGRAM_SRCS := $(sort $(wildcard tests/guest/*.c))
+# Those that must be static can't have sanitizers.
+PROGRAM_SRCS := $(sort $(if $(SAN),$(shell grep -L '^// LIBS:.*-static' tests/guest/*.c),$(wildcard tests/guest/*.c)))
 PROGRAMS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(PROGRAM_SRCS))
 $(foreach t,$(PROGRAM_SRCS),$(eval $(call unit_rule,$(t))))
 

@@ -23,7 +23,7 @@ void guestwire_out_init(struct guestwire_out *out, const uint8_t *secret)
 	m.hello.version = GUEST_PROTOCOL;
 	m.hello.has_secret = secret != NULL;
 	m.hello.secret = (struct mp_slice){.p = secret, .len = secret != NULL ? 32 : 0};
-	(void)guestwire_put(out, &m);  // an empty buffer always has room for it
+	(void)guestwire_put(out, &m); // an empty buffer always has room for it
 }
 
 // Moves what is left to the front, so that the free space lies in one piece.
@@ -78,8 +78,8 @@ enum guestwire_status guestwire_next(struct guestwire_in *in, struct msg *m, str
 
 	switch (msg_read(in->buf + in->start, in->end - in->start, FROM_GUEST, m, &used, err)) {
 	case MP_SHORT: return GUESTWIRE_MORE;
-	case MP_BAD:   return GUESTWIRE_BAD;
-	case MP_OK:    break;
+	case MP_BAD: return GUESTWIRE_BAD;
+	case MP_OK: break;
 	}
 	// Every version so far can be spoken to: its hello only has to come first, and once.
 	if ((m->id == MSG_hello) == in->greeted)

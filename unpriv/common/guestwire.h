@@ -19,22 +19,22 @@
 #define GUESTWIRE_BUF (2u * MP_MAX_VALUE)
 
 struct guestwire_in {
-	size_t start;  // first byte not yet given out
-	size_t end;    // one past the last byte received
-	bool greeted;  // the guest's hello has come
+	size_t start; // first byte not yet given out
+	size_t end;   // one past the last byte received
+	bool greeted; // the guest's hello has come
 	uint8_t buf[GUESTWIRE_BUF];
 };
 
 struct guestwire_out {
-	size_t start;  // first byte not yet sent
-	size_t end;    // one past the last
+	size_t start; // first byte not yet sent
+	size_t end;   // one past the last
 	uint8_t buf[GUESTWIRE_BUF];
 };
 
 enum guestwire_status {
-	GUESTWIRE_MSG,   // *m holds a message
-	GUESTWIRE_MORE,  // nothing whole is here: read again
-	GUESTWIRE_BAD,   // the guest broke the protocol: close, and log err
+	GUESTWIRE_MSG,  // *m holds a message
+	GUESTWIRE_MORE, // nothing whole is here: read again
+	GUESTWIRE_BAD,  // the guest broke the protocol: close, and log err
 };
 
 // Makes a reader empty.

@@ -20,7 +20,8 @@ TEST("a whole postern.json is understood")
 {
 	CHECK(parse("{\"hostname\": \"web1\", \"network\": [{\"name\": \"eth1\", \"mtu\": 1400, \"addresses\": [\"10.0.0.2/24\", \"fd00::2/64\"]},"
 	            " {\"mac\": \"52:54:00:00:00:01\"}], \"routes\": [{\"to\": \"10.9.0.0/16\", \"via\": \"10.0.0.9\"}, {\"via\": \"10.0.0.1\"}],"
-	            " \"nameservers\": [\"1.1.1.1\", \"9.9.9.9\"], \"search\": \"lan\", \"env\": {\"A\": \"1\", \"B\": \"x=y\", \"N\": 5, \"E\": \"\"}}") == NULL);
+	            " \"nameservers\": [\"1.1.1.1\", \"9.9.9.9\"], \"search\": \"lan\", \"env\": {\"A\": \"1\", \"B\": \"x=y\", \"N\": 5, \"E\": "
+	            "\"\"}}") == NULL);
 	CHECK_STR(c.hostname, "web1");
 	CHECK_INT(c.nifaces, 2);
 	CHECK_STR(c.ifaces[0].name, "eth1");
@@ -46,9 +47,12 @@ TEST("a whole postern.json is understood")
 TEST("a name that isn't known, and a value of the wrong shape, are refused")
 {
 	static const char *const bad[] = {
-		"{\"hostnam\": \"x\"}", "{\"network\": {\"name\": \"eth0\"}}", "{\"network\": [\"eth0\"]}", "{\"network\": [{\"mtu\": 70000}]}",
-		"{\"network\": [{\"mtu\": -1}]}", "{\"network\": [{\"mtu\": \"big\"}]}", "{\"hostname\": [\"x\"]}", "{\"nameservers\": \"x\"}",
-		"{\"env\": {\"A=B\": \"x\"}}", "{\"env\": {\"\": \"x\"}}", "{\"env\": [\"A=B\"]}", "{\"nameservers\": [{}]}",
+	    "{\"hostnam\": \"x\"}",           "{\"network\": {\"name\": \"eth0\"}}",
+	    "{\"network\": [\"eth0\"]}",      "{\"network\": [{\"mtu\": 70000}]}",
+	    "{\"network\": [{\"mtu\": -1}]}", "{\"network\": [{\"mtu\": \"big\"}]}",
+	    "{\"hostname\": [\"x\"]}",        "{\"nameservers\": \"x\"}",
+	    "{\"env\": {\"A=B\": \"x\"}}",    "{\"env\": {\"\": \"x\"}}",
+	    "{\"env\": [\"A=B\"]}",           "{\"nameservers\": [{}]}",
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -82,7 +86,7 @@ TEST("the command line replaces what the file says, kind by kind")
 	CHECK_INT(c.ifaces[0].naddrs, 2);
 	CHECK_STR(c.ifaces[0].addrs[0], "10.5.0.2/24");
 	CHECK_STR(c.ifaces[0].mac, "52:54:00:00:00:01");
-	CHECK_STR(c.routes[0].via, "10.0.0.1");  // no postern.gw
+	CHECK_STR(c.routes[0].via, "10.0.0.1"); // no postern.gw
 	CHECK_INT(c.ndns, 1);
 	CHECK_STR(c.dns[0], "9.9.9.9");
 }

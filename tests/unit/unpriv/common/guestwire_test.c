@@ -31,7 +31,8 @@ static const struct msg hello = {.id = MSG_hello, .hello = {.version = 1}};
 
 TEST("the writer begins with the host's hello, byte by byte as it always was")
 {
-	static const uint8_t want[] = "\x92\x00\x82\xa7version\x01\xa8" "features\x00";
+	static const uint8_t want[] = "\x92\x00\x82\xa7version\x01\xa8"
+	                              "features\x00";
 
 	guestwire_out_init(&out, NULL);
 	CHECK_INT(guestwire_pending(&out), sizeof(want) - 1);
@@ -141,7 +142,7 @@ TEST("input is cut into messages, and what doesn't fit is left to the caller")
 	CHECK_INT(msg_read(out.buf + at, out.end - at, FROM_HOST, &m, &used, &err), MP_OK);
 	CHECK_INT(m.stdin_data.data.len, 1);
 	CHECK_INT(guestwire_put_stdin(&out, big, sizeof(big)), sizeof(big));
-	CHECK_INT(guestwire_put_stdin(&out, big, sizeof(big)), 0);  // 128 KiB are full
+	CHECK_INT(guestwire_put_stdin(&out, big, sizeof(big)), 0); // 128 KiB are full
 	CHECK(guestwire_pending(&out) <= GUESTWIRE_BUF);
 }
 
@@ -171,7 +172,7 @@ TEST("fill and flush move bytes over a non-blocking socket, and say when there a
 	CHECK(guestwire_fill(&in, s[1]) == -1 && errno == ENOBUFS);
 	close(s[1]);
 	guestwire_out_init(&out, NULL);
-	CHECK(guestwire_flush(&out, s[0]) == -1 && errno == EPIPE);  // and no signal
+	CHECK(guestwire_flush(&out, s[0]) == -1 && errno == EPIPE); // and no signal
 	guestwire_in_init(&in);
 	CHECK_INT(guestwire_fill(&in, s[0]), 0);
 	close(s[0]);
