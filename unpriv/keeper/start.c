@@ -15,6 +15,7 @@
 #include "unpriv/common/vsock_boot.h"
 #include "unpriv/keeper/argv.h"
 #include "unpriv/keeper/child.h"
+#include "unpriv/keeper/exitfile.h"
 #include "unpriv/keeper/keeper.h"
 
 #define RUN_DIR        "/run"
@@ -70,6 +71,8 @@ static const char *open_run_dir(struct keeper *keeper)
 	keeper->run_dir = open(RUN_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (keeper->run_dir < 0)
 		return "can't open /run";
+	if (unlinkat(keeper->run_dir, EXITFILE_NAME, 0) < 0 && errno != ENOENT) // of the VM's last run
+		return "can't remove an old exit.json";
 	if (!rotlog_open(&keeper->vmm_log, keeper->run_dir, "vmm.log", ROTLOG_LIMIT) ||
 	    !rotlog_open(&keeper->serial_log, keeper->run_dir, "serial.log", ROTLOG_LIMIT))
 		return "can't open the logs";
