@@ -153,6 +153,7 @@ static bool make_loop(void)
 
 static bool start(void)
 {
+	prctl(PR_SET_NAME, "posternd"); // it was executed as /proc/self/exe
 	// Survives the parent by nothing; a parent already gone shows as the end of CONTROL_FD.
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "posternd"); // started through /proc/self/exe, it would be called "exe"
