@@ -146,7 +146,7 @@ void vm_live_exit(struct vm *vm, int64_t not_before_unix_ms, enum rpc_vm_reason 
 	vm->error_kind = FAIL_IO;
 	if (word != NULL && json_integer_value(json_object_get(j, "at_unix_ms")) >= not_before_unix_ms) {
 		vm->final_reason = reason_of(word, code, sig);
-		vm->exit_code = code >= 0 && code <= 255 ? (int)code : -1;
+		vm->exit_code = sig > 0 && sig < 128 ? 128 + (int)sig : code >= 0 && code <= 255 ? (int)code : -1;
 		if (vm->final_reason != vm_reason_guest_shutdown && vm->final_reason != vm_reason_requested)
 			snprintf(vm->last_error, sizeof(vm->last_error), "%.32s: exit code %d, signal %d%s%.160s", word, (int)code, (int)sig,
 			         detail != NULL && detail[0] != '\0' ? ": " : "", detail != NULL ? detail : "");

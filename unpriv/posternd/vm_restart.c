@@ -103,8 +103,11 @@ static int64_t last_change_ms(const struct vm *vm)
 
 static void demote(struct vm *vm)
 {
+	// A pid that was kept is one of this very boot.
+	enum rpc_vm_reason lost = vm->pid != 0 ? vm_reason_killed : vm_reason_host_restart;
+
 	// The keeper may have ended while nobody looked, and left its word.
-	vm_live_exit(vm, last_change_ms(vm), vm->state == vm_state_stopping ? vm_reason_requested : vm_reason_host_restart);
+	vm_live_exit(vm, last_change_ms(vm), vm->state == vm_state_stopping ? vm_reason_requested : lost);
 	vm->pid = 0;
 	vm->removing = vm->state == vm_state_provisioning; // nobody was told that it exists
 	log_info("vm demoted", "vm=%s state=%s reason=%s", vm->id, rpc_kinds[KIND_vm_state].values[vm->state],
