@@ -22,7 +22,7 @@ static void make_base(void)
 	char command[1024];
 
 	snprintf(command, sizeof command,
-		 "cd %s && install -D tests/guest/fake_vmm " BASE "/usr/bin/qemu-system-x86_64 && install bin/postern-keeper bin/postern-vsock " BASE " && mkdir " BASE "/dev " BASE
+		 "cd %s && mkdir -p " BASE "/usr/bin && cp tests/guest/fake_vmm " BASE "/usr/bin/qemu-system-x86_64 && cp bin/postern-keeper bin/postern-vsock " BASE " && mkdir " BASE "/dev " BASE
 		 "/run " BASE "/vm && echo kernel > " CELLS_BASE "/img/kernel && chmod 644 " CELLS_BASE "/img/kernel",
 		 cells_build());
 	cells_must(system(command) == 0, "base");

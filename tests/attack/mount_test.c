@@ -26,7 +26,7 @@ static bool make_loop(int i)
 	if (n < 0)
 		return false;
 	close(control);
-	snprintf(command, sizeof command, "truncate -s 16M %s/disk%d && mke2fs -q -t ext4 %s/disk%d", CELLS_BASE "/out", i, CELLS_BASE "/out", i);
+	snprintf(command, sizeof command, "truncate -s 16M %s/disk%d && /usr/sbin/mke2fs -q -t ext4 %s/disk%d", CELLS_BASE "/out", i, CELLS_BASE "/out", i);
 	cells_must(system(command) == 0, "mke2fs");
 	snprintf(path, sizeof path, CELLS_BASE "/out/disk%d", i);
 	config.fd = (uint32_t)open(path, O_RDWR | O_CLOEXEC);
