@@ -33,6 +33,7 @@ class Daemon:
             os.chown(p, UID, UID)
         os.environ["POSTERN_SOCKET"] = self.socket = self.d + "/run/rpc.sock"
         self.process = None
+        self.world = []  # command that the daemon is run by
 
     def write(self, name, text):
         with open(self.d + "/" + name, "w") as f:
@@ -43,6 +44,7 @@ class Daemon:
                    "--socket", self.socket, *more]
         if IS_ROOT:
             command = ["setpriv", "--reuid", str(UID), "--regid", str(UID), "--clear-groups", "--inh-caps=-all", *command]
+        command = self.world + command
         with open(self.d + "/log", "ab") as log:
             return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
@@ -283,6 +285,72 @@ def _(d):
             c.send(call("rpc.health") + "\n")
         c.close()
     eventually(lambda: len(os.listdir(fds)) == before)
+
+
+# In a mount namespace of its own: a helper that says it saw a malformed packet, and a place for init's socket.
+FAKE_HELPER = """
+mount -t tmpfs none /usr/libexec && mkdir /usr/libexec/postern && printf '#!/bin/sh\\nsleep 0.3\\nexit %s\\n' >/usr/libexec/postern/postern-helper &&
+chmod 755 /usr/libexec/postern/postern-helper && exec "$@"
+"""
+FAKE_INIT = """
+mount --bind "$0" /mnt && mount -t tmpfs none /run && mkdir /run/postern-helper && mount --bind /mnt /run/postern-helper && exec "$@"
+"""
+
+
+@test("a helper that saw a malformed packet takes the worker with it, and both come back")
+def _():
+    if not IS_ROOT:
+        raise Skip("only root may mount")
+    d = Daemon()
+    d.world = ["unshare", "--mount", "sh", "-c", FAKE_HELPER % 3, "sh"]
+    d.start()
+    try:
+        eventually(lambda: d.log().count("saw a malformed packet") >= 2)
+        eventually(d.answers)
+        equal(len(set(re.findall(r"side=worker pid=(\d+)", d.log()))), d.log().count("side=worker"))
+    finally:
+        d.stop()
+
+
+@test("a helper that ends otherwise leaves the worker alone, and is started again ever more slowly")
+def _():
+    if not IS_ROOT:
+        raise Skip("only root may mount")
+    d = Daemon()
+    d.world = ["unshare", "--mount", "sh", "-c", FAKE_HELPER % 2, "sh"]
+    d.start()
+    try:
+        worker = d.worker()
+        time.sleep(4)
+        check("side=worker" not in d.log(), d.log())
+        starts = d.log().count("side=helper")
+        check(3 <= starts <= 5, "%d starts in 4 s" % starts)
+    finally:
+        d.stop()
+
+
+@test("where init listens for the helper it is connected to, and again when it ends")
+def _():
+    if not IS_ROOT:
+        raise Skip("only root may mount")
+    d = Daemon()
+    os.makedirs(d.d + "/init")
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(d.d + "/init/helper.sock")
+    os.chmod(d.d + "/init/helper.sock", 0o666)
+    listener.listen()
+    listener.settimeout(5)
+    d.world = ["unshare", "--mount", "sh", "-c", FAKE_INIT, d.d + "/init"]
+    d.process = d.spawn()
+    try:
+        for _ in range(3):
+            connection, _ = listener.accept()
+            connection.settimeout(5)
+            check(connection.recv(4096), "the worker said nothing")
+            connection.close()
+    finally:
+        listener.close()
+        d.stop()
 
 
 @test("log lines are key=value, with time, level, program and event")
