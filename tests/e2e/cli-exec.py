@@ -161,6 +161,16 @@ def _():
     d.close()
 
 
+@test("INT ends a command that a script started in the background, and HUP one that nohup didn't protect")
+def _():
+    d = daemon()
+    script = '"$0" exec web -- sleep 1000 & sleep 0.5; kill -%s $!; wait $!; echo $?'
+    equal(subprocess.run(["sh", "-c", script % "INT", POSTERN], env=environment(d), capture_output=True, timeout=LIMIT).stdout, b"130\n")
+    script = 'trap "" HUP; "$0" exec web -- sh -c "sleep 1; exit 3" & sleep 0.3; kill -HUP $!; wait $!; echo $?'
+    equal(subprocess.run(["sh", "-c", script, POSTERN], env=environment(d), capture_output=True, timeout=LIMIT).stdout, b"3\n")
+    d.close()
+
+
 @test("a command that ignores INT is given up with the third, and its group ended")
 def _():
     d = daemon()

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -87,6 +88,7 @@ bool file_write(const char *path, const void *data, size_t len, mode_t mode)
 	return ok;
 }
 
+// Shared where the file system can; holes stay holes only then.
 static bool copy_bytes(int from, int to)
 {
 	ssize_t n;
@@ -94,7 +96,7 @@ static bool copy_bytes(int from, int to)
 	if (ioctl(to, FICLONE, from) == 0)
 		return true;
 	do
-		n = copy_file_range(from, NULL, to, NULL, 64u << 20, 0);
+		n = sendfile(to, from, NULL, 64u << 20);
 	while (n > 0 || (n < 0 && errno == EINTR));
 	return n == 0;
 }

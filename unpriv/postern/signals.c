@@ -16,8 +16,10 @@ int signals_open(void)
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
 		struct sigaction now;
 
-		if (sigaction(wanted[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
-			sigaddset(&watched, wanted[i]);
+		if (wanted[i] == SIGHUP && sigaction(SIGHUP, NULL, &now) == 0 && now.sa_handler == SIG_IGN)
+			continue;
+		(void)signal(wanted[i], SIG_DFL); // an ignored signal wouldn't reach the descriptor
+		sigaddset(&watched, wanted[i]);
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (sigprocmask(SIG_BLOCK, &watched, NULL) < 0)

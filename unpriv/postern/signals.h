@@ -3,7 +3,8 @@
 #define POSTERN_UNPRIV_POSTERN_SIGNALS_H
 
 // Blocks INT, TERM, HUP and QUIT, ignores PIPE, and returns a non-blocking signalfd of the blocked ones; -1 with errno.
-// A signal that was ignored when postern began (nohup) stays so.
+// HUP stays ignored if it was (nohup).  INT and QUIT don't: a shell ignores them for what its scripts start in the background, and a VM
+// that nobody ends any more is worse than a command that ends too soon.
 int signals_open(void);
 
 // Makes the descriptor tell WINCH as well.

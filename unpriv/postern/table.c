@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "unpriv/postern/report.h"
 #include "unpriv/postern/verbs.h"
@@ -70,6 +71,20 @@ static void write_value(FILE *out, enum rpc_kind kind, const json_t *v)
 	}
 }
 
+// Names say which numbers are times.
+static bool write_time(FILE *out, const char *name, const json_t *v)
+{
+	size_t n = strlen(name);
+	bool ms = n > 8 && strcmp(name + n - 8, "_unix_ms") == 0;
+	time_t secs = (time_t)(json_integer_value(v) / (ms ? 1000 : 1));
+	char text[32];
+	struct tm tm;
+
+	if (!json_is_integer(v) || (!ms && (n <= 5 || strcmp(name + n - 5, "_unix") != 0)) || localtime_r(&secs, &tm) == NULL)
+		return false;
+	return strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm) > 0 && fputs(text, out) >= 0;
+}
+
 // A new text; the caller frees it.
 static char *cell(const struct rpc_field *f, const json_t *v)
 {
@@ -87,7 +102,7 @@ static char *cell(const struct rpc_field *f, const json_t *v)
 				fputs(f->kind == KIND_str || rpc_kinds[f->kind].class == CLASS_OBJECT ? ", " : ",", out);
 			write_value(out, f->kind, item);
 		}
-	} else {
+	} else if (!write_time(out, f->name, v)) {
 		write_value(out, f->kind, v);
 	}
 	fclose(out);
@@ -142,7 +157,7 @@ static void measure(struct grid *g)
 			if (n > g->width[c])
 				g->width[c] = n;
 		}
-		if (!filled && g->head[c]->need == RPC_OPT)
+		if (c > 0 && !filled && g->head[c]->need == RPC_OPT)
 			g->width[c] = 0;
 	}
 }
@@ -230,7 +245,7 @@ static void print_members(FILE *out, const struct rpc_field *fields, const json_
 
 static void print_field(FILE *out, const struct rpc_field *f, const json_t *v, size_t width, const struct table_style *style)
 {
-	if (v == NULL || (json_is_array(v) && json_array_size(v) == 0 && f->need == RPC_OPT))
+	if (v == NULL || (json_is_array(v) && json_array_size(v) == 0 && (is_table(f) || f->need == RPC_OPT)))
 		return;
 	if (is_plain(f)) {
 		print_plain(out, f, v, width);

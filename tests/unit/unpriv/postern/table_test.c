@@ -79,6 +79,15 @@ TEST("plain results are lines, and text of several lines stands below its name")
 	             "groups    a, b\nrights    net=read\n") != NULL);
 }
 
+TEST("numbers whose names say that they are times are shown as such")
+{
+	setenv("TZ", "UTC", 1);
+	show_result(RPC_vm_status, "{\"vm\":{\"created_unix\":86400,\"nets\":[],\"transitions\":[{\"seq\":1,\"at_unix_ms\":1500}]}}");
+	CHECK(strstr(shown, "created_unix  1970-01-02 00:00:00\n") != NULL);
+	CHECK(strstr(shown, "1970-01-01 00:00:01") != NULL);
+	CHECK(strstr(shown, "nets") == NULL);
+}
+
 TEST("an answer that isn't what the rows say is shown without harm")
 {
 	show_result(RPC_vm_list, "{\"vms\":7}");
