@@ -14,9 +14,21 @@
 	"console=ttyS0 reboot=k panic=1 quiet tsc=reliable no_timer_check cryptomgr.notests random.trust_cpu=on 8250.nr_uarts=1 i8042.noaux "        \
 	"i8042.nopnp i8042.nokbd"
 
+// Below the tenant's directory; a caller without one means "default", unless the path names a directory itself.
 static const char *image_path(const char *path, const char *tenant, struct arena *a)
 {
-	return tenant != NULL ? arena_printf(a, "%s/%s", tenant, path) : arena_strdup(a, path);
+	if (tenant == NULL && strchr(path, '/') != NULL)
+		return arena_strdup(a, path);
+	return arena_printf(a, "%s/%s", tenant != NULL ? tenant : "default", path);
+}
+
+// The file of an image, given by its name or by the file's own.
+static const char *image_file(const char *name, struct arena *a)
+{
+	size_t n = strlen(name);
+	bool whole = strchr(name, '/') != NULL || (n > 5 && strcmp(name + n - 5, ".ext4") == 0);
+
+	return whole ? name : arena_printf(a, "%s.ext4", name);
 }
 
 static const char *bad_path(const char *what, const char *path, struct arena *a)
@@ -49,7 +61,7 @@ static const char *read_disks(struct vm_desc *d, const struct rpc_vm_create_para
 		const struct obj_vm_disk *k = &p->disks.v[i];
 		if (k->has_image == k->has_path)
 			return arena_printf(a, "disks[%zu]: give either image or path", i);
-		const char *path = k->has_image ? k->image : k->path;
+		const char *path = k->has_image ? image_file(k->image, a) : k->path;
 		d->disks[d->ndisks++] =
 		    (struct vm_desc_disk){.path = image_path(path, tenant, a), .readonly = k->has_readonly ? k->readonly : k->has_image};
 		const char *wrong = bad_path("disks", d->disks[i].path, a);
