@@ -82,15 +82,20 @@ static void clean_ids(void)
 	must(prctl(PR_CAP_AMBIENT, (unsigned long)PR_CAP_AMBIENT_CLEAR_ALL, 0ul, 0ul, 0ul) == 0, "ambient capabilities");
 }
 
-// 32 and 33 belong to glibc, which refuses them; it never relies on their disposition in a process without threads.
+// Asks the kernel, for glibc's sigaction refuses 32 and 33, its own, and these too can come in ignored.
 static void clean_signals(void)
 {
-	struct sigaction dfl = {.sa_handler = SIG_DFL};
+	static const struct {
+		void (*handler)(int);
+		unsigned long flags;
+		void (*restorer)(void);
+		unsigned long mask;
+	} dfl; // the kernel's struct sigaction, with SIG_DFL
 	sigset_t none;
 
 	for (int s = 1; s < _NSIG; s++)
-		if (s != SIGKILL && s != SIGSTOP && s != 32 && s != 33)
-			must(sigaction(s, &dfl, NULL) == 0, "sigaction");
+		if (s != SIGKILL && s != SIGSTOP)
+			must(syscall(SYS_rt_sigaction, s, &dfl, NULL, sizeof(dfl.mask)) == 0, "rt_sigaction");
 	sigemptyset(&none);
 	must(sigprocmask(SIG_SETMASK, &none, NULL) == 0, "sigprocmask");
 }

@@ -2,10 +2,12 @@
 """A: the world that the invoker arranges before it starts the setuid helper.  LIMIT: 240"""
 import ctypes
 import os
+import platform
 import random
 import resource
 import signal
 import socket
+import struct
 import sys
 import time
 
@@ -213,6 +215,13 @@ def _():
         serves_or_refuses(prepare=limit(resource.RLIMIT_NPROC, n))
 
 
+def ignore(number):
+    """Asks the kernel: libc refuses 32 and 33, which whatever runs the tests may have ignored as well."""
+    action = struct.pack("@4Q", 1, 0, 0, 0)  # SIG_IGN, flags, restorer, mask
+    call = {"x86_64": 13, "aarch64": 134}[platform.machine()]
+    equal(libc.syscall(call, number, action, None, 8), 0, "rt_sigaction of %d" % number)
+
+
 @test("A19: signals blocked or ignored by the invoker are reset")
 def _():
     def blocked():
@@ -220,8 +229,8 @@ def _():
 
     def ignored():
         for n in range(1, 65):
-            if n not in (signal.SIGKILL, signal.SIGSTOP, 32, 33):
-                signal.signal(n, signal.SIG_IGN)
+            if n not in (signal.SIGKILL, signal.SIGSTOP):
+                ignore(n)
     serves(prepare=blocked)
     serves(prepare=ignored)
     serves(prepare=lambda: (blocked(), ignored()))
