@@ -157,11 +157,21 @@ def _():
         equal(c.ask(call("rpc.health", id_=i))["id"], i)
 
 
-@test("a batch of 1024 is answered whole and one of 1025 refused")
+@test("a batch of 1024 is answered whole; a longer one is one -32600 that says the limit, and none of it runs")
 @both
 def _(c):
     equal(len(c.ask("[" + ",".join([call("rpc.health")] * 1024) + "]")), 1024)
-    equal(code(c, "[" + ",".join(["1"] * 1025) + "]"), (-32700, None))
+    for member in ("1", call("net.bridge.add", {"name": "pt-br-batch"}), NOTE):
+        answer = c.ask("[" + ",".join([member] * 1025) + "]")
+        equal((answer["error"]["code"], answer["id"]), (-32600, None))
+        check("1024" in answer["error"]["message"] and "1024" in answer["error"]["data"]["detail"], answer)
+    check("pt-br-batch" not in c.raw(call("net.bridge")), "a request of the batch was carried out")
+
+
+@test("a batch that is too long and broken behind that is -32700")
+@both
+def _(c):
+    equal(code(c, "[" + ",".join(["1"] * 1025) + ",}"), (-32700, None))
 
 
 main()

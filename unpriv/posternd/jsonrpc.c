@@ -141,8 +141,10 @@ static struct call *add_call(struct reader *r)
 static bool read_call(struct reader *r)
 {
 	struct scanned v;
-	if (r->m->n == BATCH_MAX)
-		return scan_fail(&r->s, "a batch of over 1024 calls");
+	if (r->m->n == BATCH_MAX) {
+		r->m->too_long = true; // the rest only has to be JSON
+		return scan_value(&r->s, 2, &v);
+	}
 	struct call *c = add_call(r);
 	if (scan_peek(&r->s) == '{')
 		return read_envelope(r, c);
@@ -199,7 +201,7 @@ bool jsonrpc_read(struct message *m, char *text, size_t len, struct arena *a)
 		snprintf(m->why, sizeof m->why, "%s at byte %zu", r.s.why, (size_t)(r.s.at - r.s.start));
 		return false;
 	}
-	return !r.needs_tree || build_tree(m, text, len);
+	return !r.needs_tree || m->too_long || build_tree(m, text, len);
 }
 
 const json_t *jsonrpc_params(const struct message *m, size_t i)

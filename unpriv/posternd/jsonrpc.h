@@ -23,6 +23,7 @@ struct call {
 
 struct message {
 	bool batch;
+	bool too_long; // a batch of over BATCH_MAX calls: `calls` holds the first, without parameters
 	size_t n;
 	struct call *calls; // in the arena
 	json_t *tree;       // the caller drops it; NULL where no call has anything a tree is needed for

@@ -186,19 +186,24 @@ static void start_call(struct exchange *x, const struct call *c, const json_t *p
 	start_request(x, c, m, params);
 }
 
+// Answers a message as a whole with one error.
+static void refuse_message(struct exchange *x, int code, const char *why)
+{
+	metrics_refused(code);
+	answer_error(x, &(struct rpc_error){.code = code, .detail = why});
+}
+
 void rpc_receive(struct exchange *x, char *text, size_t len)
 {
 	struct message m;
 	x->waiting = 1; // held until all calls are started, so that none completes the exchange before
 	if (!jsonrpc_read(&m, text, len, &x->arena)) {
-		metrics_refused(RPC_PARSE_ERROR);
-		answer_error(x, &(struct rpc_error){.code = RPC_PARSE_ERROR, .detail = m.why});
+		refuse_message(x, RPC_PARSE_ERROR, m.why);
 		return;
 	}
 	x->tree = m.tree;
-	if (m.n == 0) {
-		metrics_refused(RPC_INVALID_REQUEST);
-		answer_error(x, &(struct rpc_error){.code = RPC_INVALID_REQUEST, .detail = "an empty batch"});
+	if (m.n == 0 || m.too_long) {
+		refuse_message(x, RPC_INVALID_REQUEST, m.too_long ? arena_printf(&x->arena, "a batch of more than %d requests", BATCH_MAX) : "an empty batch");
 		return;
 	}
 	x->batch = m.batch;

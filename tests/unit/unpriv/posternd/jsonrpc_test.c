@@ -171,7 +171,7 @@ TEST("an integer beyond 64 bits is refused in parameters, and the message says w
 	CHECK(strstr(m.why, "64 bits at byte 40") != NULL);
 }
 
-TEST("a batch of 1024 is taken and of 1025 refused")
+TEST("a batch of 1024 is taken and one of 1025 told apart")
 {
 	static char text[3 * 1025 + 2];
 	for (int n = 1024; n <= 1025; n++) {
@@ -181,7 +181,9 @@ TEST("a batch of 1024 is taken and of 1025 refused")
 			text[len++] = '1';
 			text[len++] = i + 1 < n ? ',' : ']';
 		}
-		CHECK_INT(read_bytes(text, len), n == 1024);
+		CHECK(read_bytes(text, len));
+		CHECK_INT(m.n, 1024);
+		CHECK_INT(m.too_long, n > 1024);
 	}
 }
 
