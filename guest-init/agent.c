@@ -87,7 +87,7 @@ static void accept_one(struct agent *a)
 		close(fd);
 		return;
 	}
-	pid = a->conns < AGENT_CONNS ? fork() : -1;
+	pid = a->conns < AGENT_CONNS ? _Fork() : -1;
 	if (pid == 0) {
 		close(a->listener);
 		close(a->sigfd);

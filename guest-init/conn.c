@@ -10,16 +10,20 @@
 
 #include "guest-init/text.h"
 
+#define FEATURES FEATURE_STDIN_WINDOW
+
 void conn_init(struct conn *c, int fd)
 {
 	struct msg m = {.id = MSG_hello};
 
 	c->fd = fd;
 	c->greeted = false;
+	c->features = 0;
 	c->in_start = c->in_end = 0;
 	c->out_start = c->out_end = 0;
 	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
 	m.hello.version = GUEST_PROTOCOL;
+	m.hello.features = FEATURES;
 	(void)conn_put(c, &m); // an empty buffer has room
 }
 
@@ -43,6 +47,8 @@ enum conn_status conn_next(struct conn *c, struct msg *m)
 	if ((m->id == MSG_hello) == c->greeted)
 		return CONN_BAD;
 	c->greeted = true;
+	if (m->id == MSG_hello)
+		c->features = m->hello.features & FEATURES;
 	c->in_start += used;
 	return CONN_MSG;
 }

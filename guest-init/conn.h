@@ -5,12 +5,13 @@
 #include "proto/guest.h"
 
 struct conn {
-	int fd;           // -1 once the host is gone
-	bool greeted;     // the host's hello has come
-	size_t in_start;  // first byte not yet given out
-	size_t in_end;    // one past the last received
-	size_t out_start; // first byte not yet sent
-	size_t out_end;   // one past the last
+	int fd;            // -1 once the host is gone
+	bool greeted;      // the host's hello has come
+	uint32_t features; // that both sides have
+	size_t in_start;   // first byte not yet given out
+	size_t in_end;     // one past the last received
+	size_t out_start;  // first byte not yet sent
+	size_t out_end;    // one past the last
 	uint8_t in[MP_MAX_VALUE];
 	uint8_t out[MP_MAX_VALUE];
 };

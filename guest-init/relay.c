@@ -1,10 +1,11 @@
 // One poll loop, in which no direction ever waits for another:
 //
-//	input   stays in the connection's buffer until the command takes it; until then nothing more is read from the host
+//	input   is held, at most a window of it, until the command takes it; the host learns what was taken and sends no more than that,
+//	        so its signals and its end are seen at once.  A host that knows no windows isn't read from while too much is held
 //	output  is read from a pipe only when the connection has sent what it had, stdout and stderr by turns
 //	gone    is seen by POLLRDHUP even while nothing is read: the host never half-closes (end of input is a message)
 //
-// So at most one message of either direction is held, and back pressure is the socket's and the pipe's own.  When the command itself
+// So at most a window one way and one message the other are held, and back pressure is the socket's and the pipe's own.  When the command itself
 // has ended, what it left in its pipes is delivered, but a grandchild that holds them open doesn't hold the exit: after 200 ms
 // whatever is still open counts as truncated.
 #include "guest-init/relay.h"
@@ -13,6 +14,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -61,6 +63,40 @@ static void resize(const struct relay *r, const struct msg_resize *m)
 		(void)ioctl(r->out[0], TIOCSWINSZ, &ws);
 }
 
+static bool windowed(const struct relay *r)
+{
+	return (r->conn->features & FEATURE_STDIN_WINDOW) != 0;
+}
+
+// Holds a message's input.  False: the host has sent more than its window.
+static bool hold(struct relay *r, const struct mp_slice *data)
+{
+	static uint8_t held[STDIN_WINDOW];
+
+	if (data->len > sizeof(held) - r->left.len)
+		return false;
+	if (r->left.len > 0)
+		memmove(held, r->left.p, r->left.len);
+	memcpy(held + r->left.len, data->p, data->len);
+	r->left = (struct mp_slice){.p = held, .len = r->left.len + data->len};
+	return true;
+}
+
+// Tells the host what has been taken of its input, when that is much or all; where there is no room for it, later.
+static void tell_taken(struct relay *r)
+{
+	struct msg m = {.id = MSG_stdin_taken};
+
+	m.stdin_taken.bytes = r->taken;
+	if (r->taken == 0 || host_gone(r) || !windowed(r) || (r->left.len > 0 && r->taken < STDIN_WINDOW / 4))
+		return;
+	if (!conn_put(r->conn, &m))
+		return;
+	r->taken = 0;
+	if (!conn_flush(r->conn))
+		lose_host(r);
+}
+
 // End of input: a pipe is closed; to a terminal it is a character (Ctrl-D, unless stty has said otherwise).
 static void end_input(struct relay *r)
 {
@@ -77,9 +113,12 @@ static bool take(struct relay *r, const struct msg *m)
 {
 	if (m->id == MSG_stdin_data) {
 		if (r->in >= 0)
-			r->left = m->stdin_data.data;
+			return hold(r, &m->stdin_data.data);
+		r->taken += m->stdin_data.data.len; // nobody reads it any more
 	} else if (m->id == MSG_stdin_eof) {
-		end_input(r);
+		r->eof_due = r->left.len > 0;
+		if (!r->eof_due)
+			end_input(r);
 	} else if (m->id == MSG_signal) {
 		if (r->ended == 0)
 			(void)kill(-r->pid, (int)m->signal.number);
@@ -91,12 +130,18 @@ static bool take(struct relay *r, const struct msg *m)
 	return true;
 }
 
-// Takes all messages that are here, up to input that the command hasn't taken yet.
+// True when any message can be taken: always, but for a host without windows.
+static bool may_take(const struct relay *r)
+{
+	return windowed(r) || r->left.len <= STDIN_WINDOW - GUEST_MAX_DATA;
+}
+
+// Takes all messages that are here and may be taken.
 static void take_messages(struct relay *r)
 {
 	struct msg m;
 
-	while (!host_gone(r) && r->left.len == 0) {
+	while (!host_gone(r) && may_take(r)) {
 		enum conn_status st = conn_next(r->conn, &m);
 
 		if (st == CONN_MORE)
@@ -106,6 +151,14 @@ static void take_messages(struct relay *r)
 	}
 }
 
+// Nobody takes input any more: what is held and what follows is passed over.
+static void drop_input(struct relay *r)
+{
+	r->taken += r->left.len;
+	r->left.len = 0;
+	close_fd(&r->in);
+}
+
 static void write_input(struct relay *r)
 {
 	ssize_t n = write(r->in, r->left.p, r->left.len);
@@ -113,9 +166,13 @@ static void write_input(struct relay *r)
 	if (n > 0) {
 		r->left.p += n;
 		r->left.len -= (uint32_t)n;
+		r->taken += (uint32_t)n;
 	} else if (n < 0 && errno != EAGAIN && errno != EINTR) {
-		r->left.len = 0; // nobody reads it any more; what follows is passed over
-		close_fd(&r->in);
+		drop_input(r);
+	}
+	if (r->left.len == 0 && r->eof_due) {
+		r->eof_due = false;
+		end_input(r);
 	}
 }
 
@@ -155,8 +212,7 @@ static void check_child(struct relay *r)
 		return;
 	r->ended = now_ms();
 	r->drain_until = r->ended + DRAIN_MS;
-	r->left.len = 0;
-	close_fd(&r->in);
+	drop_input(r);
 	for (unsigned i = 0; i < 2; i++) {
 		int n = 0;
 
@@ -217,7 +273,7 @@ static void fill_polls(const struct relay *r, struct pollfd p[P_COUNT])
 	bool idle = !host_gone(r) && conn_idle(r->conn);
 	short conn_events = POLLRDHUP;
 
-	if (r->left.len == 0)
+	if (may_take(r))
 		conn_events |= POLLIN;
 	if (!idle)
 		conn_events |= POLLOUT;
@@ -266,6 +322,7 @@ void relay_run(struct relay *r)
 {
 	while (r->ended == 0 || r->out[0] >= 0 || r->out[1] >= 0) {
 		take_messages(r);
+		tell_taken(r);
 		if (host_gone(r)) {
 			close_fd(&r->out[0]);
 			close_fd(&r->out[1]);

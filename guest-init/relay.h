@@ -18,7 +18,9 @@ struct relay {
 	uint64_t timeout_at; // when to end it; 0: never
 
 	// Zero at the start:
-	struct mp_slice left; // input received and not yet written; borrows conn's buffer
+	struct mp_slice left; // input received and not yet written; lies in relay.c
+	bool eof_due;         // input ends behind it
+	uint32_t taken;       // input written, or passed over, that the host hasn't been told of
 	uint64_t ended;       // when the command itself ended; 0: it runs
 	uint64_t kill_at;     // TERM has been sent, KILL is due then
 	uint64_t drain_until; // when what still holds its output is given up

@@ -44,7 +44,7 @@ void supervise_init(void)
 static void start(struct agent *a, const struct config *c)
 {
 	a->began = now_ms();
-	a->pid = fork();
+	a->pid = _Fork();
 	if (a->pid == 0) {
 		sigset_t none;
 

@@ -10,6 +10,11 @@
 #define GUEST_PORT 1024u
 #define GUEST_MAX_DATA 61440u  // bytes of output or input in one message
 
+// Optional abilities, bits of hello's features; one counts when both sides have said it.
+#define FEATURE_STDIN_WINDOW 1u // at most STDIN_WINDOW bytes of stdin_data are under way: see stdin_taken
+// The guest can hold as much, so it never stops reading: a signal, or the host's end, isn't stuck behind input that no command takes.
+#define STDIN_WINDOW 131072u
+
 enum msg_id {
 #define MSG(id, from, doc) MSG_##id,
 #include "proto/guest.def"

@@ -4,7 +4,7 @@ import os, signal, sys, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 from agenttest import alive, check, children, descendants, equal, eventually, main, test  # noqa: E402
-from guestwire import Gone  # noqa: E402
+from guestwire import Gone, STDIN_WINDOW  # noqa: E402
 
 
 def sh(script):
@@ -84,6 +84,65 @@ def _(agent):
     check(alive(pid))
     c.close()
     eventually(lambda: not alive(pid), "the command lives on")
+
+
+def stuffed(agent, *argv):
+    """A command, and a host that has sent it its whole window of input."""
+    c = agent.conn(features=1)
+    pid = c.start(*argv, want_stdin=True)
+    for n in (61440, 61440, STDIN_WINDOW - 2 * 61440):
+        c.send("stdin_data", data=b"x" * n)
+    return c, pid
+
+
+@test("input that no command takes holds up neither a signal nor the news that the host is gone")
+def _(agent):
+    c, pid = stuffed(agent, "sleep", "1000")
+    c.send("signal", number=signal.SIGINT)
+    while (got := c.next())[0] != "exit":
+        equal(got[0], "stdin_taken")
+    equal(got[1].get("signal"), signal.SIGINT)
+    c, pid = stuffed(agent, "sleep", "1000")
+    c.close()
+    eventually(lambda: not alive(pid), "the command lives on")
+
+
+@test("the agent tells what a command, or nobody, has taken of its input, all of it in the end")
+def _(agent):
+    for script in ("cat >/dev/null; read x", "exec <&-; sleep 0.3"):
+        c, _ = stuffed(agent, *sh(script))
+        taken = 0
+        while taken < STDIN_WINDOW:
+            taken += c.expect("stdin_taken")["bytes"]
+        equal(taken, STDIN_WINDOW)
+        c.close()
+
+
+@test("a host that sends more than its window is hung up on, and its command ends")
+def _(agent):
+    c, pid = stuffed(agent, "sleep", "1000")
+    for _ in range(2):  # the first may fit, since the pipe has taken its part
+        c.send("stdin_data", data=b"x" * 61440)
+    try:
+        while True:
+            equal(c.next()[0], "stdin_taken")
+    except Gone:
+        pass
+    eventually(lambda: not alive(pid), "the command lives on")
+
+
+@test("end of input comes behind all that was sent, with and without windows")
+def _(agent):
+    for features in (0, 1):
+        c = agent.conn(features=features)
+        c.start(*sh("sleep 0.2; wc -c"), want_stdin=True)
+        for n in (61440, 61440):
+            c.send("stdin_data", data=b"x" * n)
+        c.send("stdin_eof")
+        while (got := c.next())[0] == "stdin_taken":
+            pass
+        equal((got[0], got[1]["data"].strip()), ("stdout_data", b"122880"))
+        c.close()
 
 
 @test("a supervisor that is killed takes its command with it")

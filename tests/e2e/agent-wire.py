@@ -29,7 +29,7 @@ def _(agent):
     while b"duration_ms" not in data:
         data += c.sock.recv(4096)
     c.send("ack")
-    check(data.startswith(bytes.fromhex("920082a776657273696f6e01a8666561747572657300") + bytes.fromhex("920481a3706964")), data.hex())
+    check(data.startswith(bytes.fromhex("920082a776657273696f6e01a8666561747572657301") + bytes.fromhex("920481a3706964")), data.hex())
     check(bytes.fromhex("920781a464617461c401ff" + "920b82a4636f646503ab6475726174696f6e5f6d73") in data, data.hex())
 
 

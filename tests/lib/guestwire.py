@@ -7,7 +7,8 @@ import select, socket, struct, time
 
 NUMBERS = {name: i for i, name in enumerate(
     "hello health healthy exec started stdin_data stdin_eof stdout_data stderr_data signal resize exit ack error done shutdown set_time "
-    "reseed".split())}
+    "reseed stdin_taken".split())}
+STDIN_WINDOW = 131072  # feature bit 0
 NAMES = {i: name for name, i in NUMBERS.items()}
 # The order of the rows: it is the only one that is accepted.
 FIELDS = {
@@ -122,11 +123,11 @@ class Gone(Exception):
 class Conn:
     """A client of an agent, over any stream socket."""
 
-    def __init__(self, sock, hello=True, secret=None):
+    def __init__(self, sock, hello=True, secret=None, features=0):
         self.sock, self.buffer = sock, bytearray()
         sock.settimeout(30)
         if hello:
-            self.send("hello", version=1, features=0, **({"secret": secret} if secret else {}))
+            self.send("hello", version=1, features=features, **({"secret": secret} if secret else {}))
 
     def send(self, name, **fields):
         self.sock.sendall(message(name, **fields))

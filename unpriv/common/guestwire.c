@@ -20,7 +20,10 @@ void guestwire_out_init(struct guestwire_out *out, const uint8_t *secret)
 
 	out->start = 0;
 	out->end = 0;
+	out->greeted = out->windowed = false;
+	out->under_way = 0;
 	m.hello.version = GUEST_PROTOCOL;
+	m.hello.features = FEATURE_STDIN_WINDOW;
 	m.hello.has_secret = secret != NULL;
 	m.hello.secret = (struct mp_slice){.p = secret, .len = secret != NULL ? 32 : 0};
 	(void)guestwire_put(out, &m); // an empty buffer always has room for it
@@ -101,11 +104,33 @@ bool guestwire_put(struct guestwire_out *out, const struct msg *m)
 	return true;
 }
 
+bool guestwire_note(struct guestwire_out *out, const struct msg *m)
+{
+	if (m->id == MSG_hello) {
+		out->greeted = true;
+		out->windowed = (m->hello.features & FEATURE_STDIN_WINDOW) != 0;
+	} else if (m->id == MSG_stdin_taken) {
+		if (m->stdin_taken.bytes > out->under_way)
+			return false;
+		out->under_way -= m->stdin_taken.bytes;
+	}
+	return true;
+}
+
+size_t guestwire_stdin_room(const struct guestwire_out *out)
+{
+	if (!out->greeted)
+		return 0;
+	return out->windowed ? STDIN_WINDOW - out->under_way : SIZE_MAX;
+}
+
 size_t guestwire_put_stdin(struct guestwire_out *out, const void *bytes, size_t len)
 {
 	const uint8_t *p = bytes;
 	size_t done = 0;
 
+	if (len > guestwire_stdin_room(out))
+		len = guestwire_stdin_room(out);
 	while (done < len) {
 		struct msg m = {.id = MSG_stdin_data};
 		size_t n = len - done < GUEST_MAX_DATA ? len - done : GUEST_MAX_DATA;
@@ -115,6 +140,8 @@ size_t guestwire_put_stdin(struct guestwire_out *out, const void *bytes, size_t 
 			break;
 		done += n;
 	}
+	if (out->windowed)
+		out->under_way += (uint32_t)done;
 	return done;
 }
 

@@ -26,8 +26,11 @@ struct guestwire_in {
 };
 
 struct guestwire_out {
-	size_t start; // first byte not yet sent
-	size_t end;   // one past the last
+	size_t start;       // first byte not yet sent
+	size_t end;         // one past the last
+	bool greeted;       // the guest's hello has been noted
+	bool windowed;      // the guest says what it has taken of the input
+	uint32_t under_way; // bytes of input that it hasn't taken
 	uint8_t buf[GUESTWIRE_BUF];
 };
 
@@ -57,7 +60,15 @@ enum guestwire_status guestwire_next(struct guestwire_in *in, struct msg *m, str
 // Appends a message.  Returns false where there is no room for it now (ENOBUFS in spirit: flush, then put it again).
 bool guestwire_put(struct guestwire_out *out, const struct msg *m);
 
-// Appends input for the command, at most GUEST_MAX_DATA bytes a message.  Returns how many of the len bytes were taken.
+// Notes what a message from the guest says about input: its hello whether it knows windows, stdin_taken how much it has taken.
+// False: it has taken more than it was given.
+bool guestwire_note(struct guestwire_out *out, const struct msg *m);
+
+// Bytes of input that the guest takes now: none before its hello has been noted, and SIZE_MAX where it knows no windows.
+size_t guestwire_stdin_room(const struct guestwire_out *out);
+
+// Appends input for the command, at most GUEST_MAX_DATA bytes a message.  Returns how many of the len bytes were taken: what there is room
+// for in the writer, and at the guest.
 size_t guestwire_put_stdin(struct guestwire_out *out, const void *bytes, size_t len);
 
 // Bytes that wait to be sent.

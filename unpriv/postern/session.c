@@ -1,6 +1,6 @@
 // One poll loop, and nothing in it waits for anything else:
 //
-//   in_fd --read--> out buffer --send--> sock          as long as the buffer has room; end of file becomes a frame
+//   in_fd --read--> out buffer --send--> sock          as long as the buffer and the guest have room; end of file becomes a frame
 //   sock --recv--> in buffer --write--> out_fd, err_fd  a frame that can't be written yet is kept in place, and the socket isn't read on
 //   signal_fd --> signal and resize frames
 //
@@ -84,7 +84,8 @@ static void put_exec(struct session *s)
 
 static void put(struct session *s, const struct msg *m)
 {
-	// Only a guest that reads nothing for long fills the buffer; a signal or size then is lost, like one to a stopped process.
+	// Only a guest that reads nothing for long, which one with windows doesn't do, fills the buffer; a signal or size then is lost, like one to a
+	// stopped process.
 	(void)guestwire_put(&s->out, m);
 }
 
@@ -117,13 +118,14 @@ static void take_signal(struct session *s)
 
 static bool has_room(const struct session *s)
 {
-	return sizeof(s->out.buf) - guestwire_pending(&s->out) >= FRAME_ROOM;
+	return sizeof(s->out.buf) - guestwire_pending(&s->out) >= FRAME_ROOM && guestwire_stdin_room(&s->out) > 0;
 }
 
 static void take_input(struct session *s)
 {
 	static uint8_t bytes[GUEST_MAX_DATA];
-	ssize_t n = read(s->in_fd, bytes, sizeof(bytes));
+	size_t room = guestwire_stdin_room(&s->out);
+	ssize_t n = read(s->in_fd, bytes, room < sizeof(bytes) ? room : sizeof(bytes));
 
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
@@ -173,7 +175,9 @@ static void take_exit(struct session *s, const struct msg_exit *m)
 
 static void take_message(struct session *s, const struct msg *m)
 {
-	if (m->id == MSG_started) {
+	if (!guestwire_note(&s->out, m)) {
+		fail(s, "the agent broke the protocol: it took more input than it was given");
+	} else if (m->id == MSG_started) {
 		s->started = true;
 	} else if (m->id == MSG_stdout_data || m->id == MSG_stderr_data) {
 		s->sink = m->id == MSG_stderr_data;
@@ -185,7 +189,7 @@ static void take_message(struct session *s, const struct msg *m)
 		fail(s, "%.*s%s%s", (int)m->error.what.len, (const char *)m->error.what.p, m->error.has_err ? ": " : "",
 		     m->error.has_err ? strerror((int)m->error.err) : "");
 	}
-	// The hello, and what a newer agent may add, need no answer.
+	// The hello and stdin_taken need no answer.
 }
 
 static void take_messages(struct session *s)

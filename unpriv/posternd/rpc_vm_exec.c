@@ -59,6 +59,24 @@ static void give_up(struct exec *x, enum fail_kind kind, const char *why)
 	finish(x);
 }
 
+// ---- the input ----
+
+// Puts what fits of the input into the writer, and at the guest, and sends; false on a dead connection.
+static bool send_some(struct exec *x)
+{
+	struct msg eof = {.id = MSG_stdin_eof};
+
+	if (x->p->has_stdin && x->stdin_sent < x->stdin_len)
+		x->stdin_sent += guestwire_put_stdin(&x->to_guest, x->p->stdin + x->stdin_sent, x->stdin_len - x->stdin_sent);
+	if (x->p->has_stdin && !x->eof_sent && x->stdin_sent == x->stdin_len)
+		x->eof_sent = guestwire_put(&x->to_guest, &eof);
+	if (guestwire_flush(&x->to_guest, x->fd) < 0 && errno != EAGAIN)
+		return false;
+	if (guestwire_pending(&x->to_guest) > 0 || (x->p->has_stdin && !x->eof_sent && guestwire_stdin_room(&x->to_guest) > 0))
+		event_add(x->writable, NULL);
+	return true;
+}
+
 // ---- the answer ----
 
 static bool plain(const struct text *t)
@@ -110,6 +128,10 @@ static void take_output(struct exec *x, struct text *t, const struct mp_slice *d
 // True when the exec is over.
 static bool take(struct exec *x, const struct msg *m)
 {
+	if (!guestwire_note(&x->to_guest, m)) {
+		give_up(x, FAIL_AGENT_UNAVAILABLE, "the guest's agent breaks the protocol");
+		return true;
+	}
 	switch ((int)m->id) {
 	case MSG_stdout_data: take_output(x, &x->out, &m->stdout_data.data); return false;
 	case MSG_stderr_data: take_output(x, &x->err, &m->stderr_data.data); return false;
@@ -119,33 +141,20 @@ static bool take(struct exec *x, const struct msg *m)
 		                                   .detail = arena_strndup(x->rq->arena, (const char *)m->error.what.p, m->error.what.len)});
 		finish(x);
 		return true;
-	default: return false; // hello, started
+	case MSG_hello:
+	case MSG_stdin_taken:
+		(void)send_some(x); // a guest that has hung up shows on the reading side, which may still hold its last words
+		return false;
+	default: return false; // started
 	}
 }
 
 // ---- the conversation ----
 
-// Puts what fits of the input into the writer and sends; false on a dead connection.
-static bool send_some(struct exec *x)
-{
-	struct msg eof = {.id = MSG_stdin_eof};
-
-	if (x->p->has_stdin && x->stdin_sent < x->stdin_len)
-		x->stdin_sent += guestwire_put_stdin(&x->to_guest, x->p->stdin + x->stdin_sent, x->stdin_len - x->stdin_sent);
-	if (x->p->has_stdin && !x->eof_sent && x->stdin_sent == x->stdin_len)
-		x->eof_sent = guestwire_put(&x->to_guest, &eof);
-	if (guestwire_flush(&x->to_guest, x->fd) < 0 && errno != EAGAIN)
-		return false;
-	if (guestwire_pending(&x->to_guest) > 0 || (x->p->has_stdin && !x->eof_sent))
-		event_add(x->writable, NULL);
-	return true;
-}
-
 static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	// A guest that has hung up shows on the reading side, which may still hold its last words.
 	(void)send_some(arg);
 }
 

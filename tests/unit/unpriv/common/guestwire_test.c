@@ -29,10 +29,10 @@ static size_t guest_says(uint8_t *buf, size_t cap, const struct msg *v, size_t n
 
 static const struct msg hello = {.id = MSG_hello, .hello = {.version = 1}};
 
-TEST("the writer begins with the host's hello, byte by byte as it always was")
+TEST("the writer begins with the host's hello, byte by byte, features the only ones that may differ")
 {
 	static const uint8_t want[] = "\x92\x00\x82\xa7version\x01\xa8"
-	                              "features\x00";
+	                              "features\x01";
 
 	guestwire_out_init(&out, NULL);
 	CHECK_INT(guestwire_pending(&out), sizeof(want) - 1);
@@ -134,6 +134,7 @@ TEST("input is cut into messages, and what doesn't fit is left to the caller")
 	size_t at;
 
 	guestwire_out_init(&out, NULL);
+	CHECK(guestwire_note(&out, &hello));
 	at = guestwire_pending(&out);
 	CHECK_INT(guestwire_put_stdin(&out, big, sizeof(big)), sizeof(big));
 	CHECK_INT(msg_read(out.buf + at, out.end - at, FROM_HOST, &m, &used, &err), MP_OK);
@@ -146,6 +147,41 @@ TEST("input is cut into messages, and what doesn't fit is left to the caller")
 	CHECK(guestwire_pending(&out) <= GUESTWIRE_BUF);
 }
 
+TEST("input waits for the guest's hello, and for a guest with windows until it has taken what it was given")
+{
+	struct msg able = {.id = MSG_hello, .hello = {.version = GUEST_PROTOCOL, .features = FEATURE_STDIN_WINDOW | 1u << 31}};
+	struct msg taken = {.id = MSG_stdin_taken, .stdin_taken = {.bytes = 1000}};
+	size_t given = 0;
+
+	guestwire_out_init(&out, NULL);
+	CHECK_INT(guestwire_put_stdin(&out, big, 1), 0);
+	CHECK(guestwire_note(&out, &able));
+	for (size_t n = 1; n > 0; given += n) {
+		n = guestwire_put_stdin(&out, big, sizeof(big));
+		out.start = out.end; // as if sent
+	}
+	CHECK_INT(given, STDIN_WINDOW);
+	CHECK_INT(guestwire_stdin_room(&out), 0);
+	CHECK(guestwire_note(&out, &taken));
+	CHECK_INT(guestwire_put_stdin(&out, big, sizeof(big)), 1000);
+	taken.stdin_taken.bytes = STDIN_WINDOW;
+	CHECK(guestwire_note(&out, &taken));
+	CHECK_INT(guestwire_stdin_room(&out), STDIN_WINDOW);
+	taken.stdin_taken.bytes = 1;
+	CHECK(!guestwire_note(&out, &taken));
+}
+
+TEST("a guest without windows takes input as the connection does")
+{
+	guestwire_out_init(&out, NULL);
+	CHECK(guestwire_note(&out, &hello));
+	for (int i = 0; i < 10; i++) {
+		CHECK_INT(guestwire_put_stdin(&out, big, sizeof(big)), sizeof(big));
+		out.start = out.end;
+	}
+	CHECK(guestwire_stdin_room(&out) == SIZE_MAX);
+}
+
 TEST("fill and flush move bytes over a non-blocking socket, and say when there are none, no room, or no peer")
 {
 	int s[2];
@@ -155,6 +191,7 @@ TEST("fill and flush move bytes over a non-blocking socket, and say when there a
 	guestwire_in_init(&in);
 	CHECK(guestwire_fill(&in, s[1]) == -1 && errno == EAGAIN);
 	guestwire_out_init(&out, NULL);
+	CHECK(guestwire_note(&out, &hello));
 	CHECK(guestwire_put_stdin(&out, big, GUEST_MAX_DATA) == GUEST_MAX_DATA);
 	while (guestwire_pending(&out) > 0) {
 		ssize_t n = guestwire_flush(&out, s[0]);
