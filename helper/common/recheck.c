@@ -11,6 +11,17 @@ static bool zero(const uint8_t *p, size_t n)
 	return true;
 }
 
+// What a handler that doesn't ask for has_… finds where nothing came: zeros, as the decoder leaves them.
+static bool absent_ok(const struct wire_field *f, const uint8_t *p)
+{
+	static const size_t sizes[] = {
+#define WIRE_KIND(kind) [W_##kind] = sizeof(wire_##kind),
+#include "proto/wire_kinds.def"
+	};
+
+	return zero(p, sizes[f->kind]);
+}
+
 // A bool other than 0 and 1 is undefined behaviour to read as a bool, so it is read as a byte.
 static bool flag_ok(const uint8_t *p)
 {
@@ -87,9 +98,9 @@ bool recheck(const struct wire_field *fields, size_t n, const void *in)
 
 	for (size_t i = 0; i < n; i++) {
 		const struct wire_field *f = &fields[i];
-		const uint8_t *has = base + f->has;
+		const uint8_t *has = base + f->has, *value = base + f->off;
 
-		if (!flag_ok(has) || ((*has == 1 || f->need == REQ) && !value_ok(f, base + f->off)))
+		if (!flag_ok(has) || !(*has == 1 || f->need == REQ ? value_ok(f, value) : absent_ok(f, value)))
 			return false;
 	}
 	return true;

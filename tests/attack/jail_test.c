@@ -48,17 +48,23 @@ static enum op_status give(uint32_t slot, const char *path, int fd, bool writabl
 }
 
 // dies_giving: a descriptor or path that broker and rows refuse comes only from a broken broker, and the cell ends rather than answer.
-static bool dies_giving(const char *path, int fd)
+static bool dies_giving_args(const struct op_jail_give_args *a, int fd)
 {
-	struct op_jail_give_args a = {.vmm = VMM_QEMU, .id = "vm1"};
 	struct cell_run run;
 
-	snprintf(a.path, sizeof a.path, "%s", path);
 	cells_start(&run, "postern-jail", &policy);
-	enum op_status status = CELLS_CALL(&run, jail_give, &a, &fd, 1, &rep, NULL);
+	enum op_status status = CELLS_CALL(&run, jail_give, a, &fd, 1, &rep, NULL);
 	int ended = cells_stop(&run);
 	close(fd);
 	return status == OPS_COUNT && WIFEXITED(ended) && WEXITSTATUS(ended) == HELPER_EXIT_DIED;
+}
+
+static bool dies_giving(const char *path, int fd)
+{
+	struct op_jail_give_args a = {.vmm = VMM_QEMU, .id = "vm1"};
+
+	snprintf(a.path, sizeof a.path, "%s", path);
+	return dies_giving_args(&a, fd);
 }
 
 static void fresh(void)
@@ -287,6 +293,21 @@ TEST("paths with dot-dot, an absolute one and an empty one end the cell, since t
 
 	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
 		CHECK(dies_giving(paths[i], open("/etc/passwd", O_RDONLY)));
+}
+
+// A flag that the row calls absent, holding neither 0 nor 1: what it does to a `bool` that is read all the same is the compiler's to say.
+TEST("I8: a writable that isn't there but holds 2 gives nobody root's file: the cell ends")
+{
+	struct op_jail_give_args a = {.has_vmm = true, .vmm = VMM_QEMU, .has_id = true, .has_slot = true, .slot = SLOT_DISK0, .has_path = true};
+	const uint8_t two = 2;
+
+	fresh();
+	snprintf(a.id, sizeof a.id, "vm1");
+	snprintf(a.path, sizeof a.path, "roots");
+	memcpy(&a.writable, &two, 1);
+	bool died = dies_giving_args(&a, file(IMG "/roots", 0, 0644, O_RDONLY));
+	CHECK(owned(IMG "/roots", 0));
+	CHECK(died);
 }
 
 TEST("only a disk is given for writing")

@@ -155,6 +155,20 @@ TEST("I8: text without end, a flag of 2, a value out of range and a wrong alphab
 	CHECK_INT(runs, 0);
 }
 
+TEST("I8: a field that is said to be absent but holds anything breaks the rules")
+{
+	fresh(OP_tap_create);
+	q.args.tap_create.mtu = 1500;
+	CHECK(!handle());
+	fresh(OP_tap_create);
+	q.args.tap_create.want_fd = true;
+	CHECK(!handle());
+	fresh(OP_tap_create);
+	q.args.tap_create.bridge[15] = 'x';
+	CHECK(!handle());
+	CHECK_INT(runs, 0);
+}
+
 TEST("I8: a list that says it is longer than it can be breaks the rules")
 {
 	struct op_links_del_args a = {.names.n = WIRE_IFNAMES_MAX + 1};
