@@ -5,8 +5,8 @@
 // set and ids and capabilities (libcap-ng), securebits, no_new_privs, dumpable off, MDWE, Landlock, parent-death signal, reading everything
 // back, seccomp filter, reading its mode back.
 //
-// PDEATHSIG alone isn't enough: the kernel checks it like kill(2), and the launcher has no capability left, so it reaches only processes of
-// uid 0.  The life pipe (cell.h) reaches all of them.
+// PDEATHSIG alone isn't enough: the kernel checks it like kill(2), and the launcher has no capability left and the broker's uid, so it reaches
+// the broker only.  The life pipe (cell.h) reaches all of them.
 #ifndef HELPER_COMMON_CONFINE_H
 #define HELPER_COMMON_CONFINE_H
 

@@ -21,7 +21,7 @@
 #define CAP(c) (UINT64_C(1) << (c))
 #define TREE_CAPS                                                                                                                                    \
 	(CAP(CAP_CHOWN) | CAP(CAP_FOWNER) | CAP(CAP_KILL) | CAP(CAP_SETGID) | CAP(CAP_SETUID) | CAP(CAP_SETPCAP) | CAP(CAP_NET_ADMIN) |              \
-	 CAP(CAP_SYS_CHROOT) | CAP(CAP_SYS_ADMIN) | CAP(CAP_MKNOD))
+	 CAP(CAP_SYS_ADMIN) | CAP(CAP_MKNOD))
 
 // What broker, cells and VMs may use at most; each lowers its own further.
 static const struct confine_limit limits[] = {

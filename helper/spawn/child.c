@@ -3,6 +3,7 @@
 // are inherited. It looks up no name outside the mounts it was given. A step that fails is told to the cell by number, and nothing has been executed
 // then.
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -150,6 +151,19 @@ static int become_vm(struct spawn_plan *plan)
 	return sys_become(plan->uid, plan->uid);
 }
 
+// Sockets of the VM's last run go before the cell answers: a grant that comes at once must not find one that nobody listens on any more. As the VM,
+// whose directory it is.
+static int forget_sockets(struct spawn_plan *plan)
+{
+	static const char *const sockets[] = {"/run/api.socket", "/run/vsock.sock", "/run/console.sock"};
+
+	(void)plan;
+	for (size_t i = 0; i < sizeof sockets / sizeof *sockets; i++)
+		if (sys_unlink(AT_FDCWD, sockets[i]) < 0 && errno != ENOENT)
+			return -1;
+	return 0;
+}
+
 static int load_filter(struct spawn_plan *plan)
 {
 	(void)plan;
@@ -166,11 +180,11 @@ static const struct {
 	const char *name;
 	int (*run)(struct spawn_plan *plan);
 } steps[] = {
-    {"join cgroups", join_cgroups}, {"new session", new_session},   {"private mounts", private_mounts},
-    {"attach base", attach_base},   {"make devices", make_devices}, {"attach files", attach_files},
-    {"attach run", attach_run},     {"pivot_root", enter_root},     {"descriptors", place_descriptors},
-    {"hostname", set_hostname},     {"limits", set_limits},         {"uid", become_vm},
-    {"filter", load_filter},        {"exec keeper", execute},
+    {"join cgroups", join_cgroups},    {"new session", new_session},   {"private mounts", private_mounts},
+    {"attach base", attach_base},      {"make devices", make_devices}, {"attach files", attach_files},
+    {"attach run", attach_run},        {"pivot_root", enter_root},     {"descriptors", place_descriptors},
+    {"hostname", set_hostname},        {"limits", set_limits},         {"uid", become_vm},
+    {"stale sockets", forget_sockets}, {"filter", load_filter},        {"exec keeper", execute},
 };
 
 #define STEPS (sizeof steps / sizeof *steps)

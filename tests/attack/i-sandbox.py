@@ -14,7 +14,7 @@ hostile.enter()
 CHOWN, FOWNER, KILL, SETGID, SETUID, NET_ADMIN, SYS_ADMIN, MKNOD = 0, 3, 5, 6, 7, 12, 21, 27
 # name: (uid, gid, capabilities)
 TABLE = {
-    "postern-helper": (0, 0, ()),
+    "postern-helper": (ground.BROKER, ground.BROKER, ()),  # the broker's once it has started everything
     "postern-broker": (ground.BROKER, ground.BROKER, ()),
     "postern-net": (ground.NET, ground.NET, (NET_ADMIN,)),
     "postern-vol": (ground.VOL, ground.VOL, (SYS_ADMIN,)),

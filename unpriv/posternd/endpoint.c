@@ -42,7 +42,7 @@ struct endpoint {
 	struct event *event;
 	struct sockaddr_un addr;
 	unsigned n;
-	TAILQ_HEAD(, session) sessions;
+	TAILQ_HEAD(session_list, session) sessions;
 };
 
 static const struct {

@@ -15,7 +15,7 @@ struct held {
 	uint64_t since_ns;
 };
 
-static STAILQ_HEAD(, held) waiting = STAILQ_HEAD_INITIALIZER(waiting);
+static STAILQ_HEAD(held_list, held) waiting = STAILQ_HEAD_INITIALIZER(waiting);
 static bool is_open;
 static struct event *clock_event;
 

@@ -63,7 +63,7 @@ static struct words split(char *list, struct arena *a)
 // The optional fields up to the lone "-".  False where that is missing.
 static bool tags(char **at, struct arena *a, struct words *w)
 {
-	const char *v[16];
+	const char *v[16] = {0};
 	char *f;
 
 	w->n = 0;

@@ -6,7 +6,7 @@
 //            executed with one end of a socket pair as fd 3. Either way the worker gets the other end.
 //
 // What ends is started again after a delay that doubles from 100 ms to 10 s, and is 100 ms again after
-// 1 s of good service. A worker's end closes its socket, which ends the helper; a helper that saw a
+// 250 ms of service: what can't start at all ends sooner than that. A worker's end closes its socket, which ends the helper; a helper that saw a
 // malformed packet (exit 3) takes the worker with it, for one of them is broken or taken over.
 #include "unpriv/posternd/parent.h"
 
@@ -29,7 +29,7 @@
 
 #define HELPER_PROGRAM "/usr/libexec/postern/postern-helper"
 #define HELPER_SOCKET  "/run/postern-helper/helper.sock"
-enum { DELAY_FIRST_MS = 100, DELAY_MOST_MS = 10000, SERVICE_GOOD_MS = 1000, STOP_MS = 5000, HELPER_FD = 3, EXIT_MALFORMED = 3 };
+enum { DELAY_FIRST_MS = 100, DELAY_MOST_MS = 10000, SERVICE_GOOD_MS = 250, STOP_MS = 5000, HELPER_FD = 3, EXIT_MALFORMED = 3 };
 
 // One of the two that are kept alive.
 struct side {

@@ -79,7 +79,7 @@ static bool nets_fit(struct request *rq, const struct vm_desc *d)
 static void reply_created(struct request *rq, const struct vm *vm, bool changed)
 {
 	reply_vm_create(
-	    rq, &(struct rpc_vm_create_result){.changed = changed, .id = vm->id, .state = vm->state, .has_cid = vm->desc.vsock, .cid = vm->cid});
+	    rq, &(struct rpc_vm_create_result){.changed = changed, .id = vm->id, .state = (int)vm->state, .has_cid = vm->desc.vsock, .cid = vm->cid});
 }
 
 static void answer_existing(struct request *rq, const struct vm *vm, const char *text)
@@ -161,7 +161,7 @@ void rpc_vm_stop(struct request *rq, const struct rpc_vm_stop_params *p)
 	if (!vm->verified || vm->at < VM_AT_RESTING) {
 		fail_busy(rq, vm);
 	} else if (vm->at == VM_AT_RESTING) {
-		reply_vm_stop(rq, &(struct rpc_vm_stop_result){.changed = false, .state = vm->state});
+		reply_vm_stop(rq, &(struct rpc_vm_stop_result){.changed = false, .state = (int)vm->state});
 	} else if (rq->dry_run) {
 		reply_vm_stop(rq, &(struct rpc_vm_stop_result){.changed = true, .state = vm_state_stopped});
 	} else {

@@ -133,7 +133,7 @@ struct vm {
 	struct qmp_call *qmp;
 	struct endpoint *exec_endpoint, *console_endpoint;
 
-	STAILQ_HEAD(, vm_waiter) waiters;
+	STAILQ_HEAD(vm_waiter_list, vm_waiter) waiters;
 	struct vm_transition ring[VM_RING];
 	unsigned ring_n; // transitions ever; the newest VM_RING are in the ring
 };

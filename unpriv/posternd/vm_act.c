@@ -201,7 +201,8 @@ static void on_exit_(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	vm_live_exit(vm, vm->spawned_unix_ms, vm_reason_killed);
+	if (vm->at < VM_AT_KILL) // else we ended it, and why is known
+		vm_live_exit(vm, vm->spawned_unix_ms, vm_reason_killed);
 	vm_step(vm, VM_EV_EXITED);
 }
 

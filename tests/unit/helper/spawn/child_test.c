@@ -183,6 +183,7 @@ TEST("a child joins its cgroups first and executes the keeper last, with its fil
 	CHECK(run_child(&plan) == 1);
 	CHECK(!strncmp(said, "join 24\n", 8));
 	CHECK(strstr(said, "filter\nexec /postern-keeper\n"));
+	CHECK(before("become", "unlink /run/vsock.sock") && before("unlink /run/console.sock", "filter"));
 	CHECK(before("become", "filter") && before("pivot_root", "become") && before("close_from", "become") && before("limit", "become"));
 }
 
