@@ -1,0 +1,199 @@
+"""The rows of proto/rpc.def as the C preprocessor sees them: an independent reading, by none of the project's own tables."""
+import collections
+import os
+import re
+import subprocess
+
+import ground
+
+Field = collections.namedtuple("Field", "name kind list need max")
+Kind = collections.namedtuple("Kind", "name cls min max pattern allowed")
+Method = collections.namedtuple("Method", "name right params result page")  # page: the member of the result that is paged, or None
+
+MACROS = r"""
+#define KIND(id, ctype, class, min, max, pattern, allowed) @ ("KIND", #id, #class, str(min), str(max), #pattern, allowed),
+#define ENUM(id, doc) @ ("ENUM", #id),
+#define VALUE(id, name, text) @ ("VALUE", #id, text),
+#define OBJECT(id, doc) @ ("OBJECT", #id),
+#define MEMBER(obj, kind, name, need, doc) @ ("FIELD", #name, #kind, False, #need, 0),
+#define MEMBER_LIST(obj, kind, name, need, max, doc) @ ("FIELD", #name, #kind, True, #need, max),
+#define METHOD(id, name, right, doc) @ ("METHOD", name, #right),
+#define PARAM(id, kind, name, need, doc) @ ("PARAM", #name, #kind, False, #need, 0),
+#define PARAM_LIST(id, kind, name, need, max, doc) @ ("PARAM", #name, #kind, True, #need, max),
+#define RESULT(id, kind, name, need, doc) @ ("RESULT", #name, #kind, False, #need, 0),
+#define RESULT_LIST(id, kind, name, need, doc) @ ("RESULT", #name, #kind, True, #need, 0),
+#define RESULT_PAGE(id, kind, name, key, doc) @ ("PAGE", #name, #kind, True, "REQ", 0),
+#include "proto/rpc.def"
+"""
+
+INT64 = {"INT64_MIN": -2**63, "INT64_MAX": 2**63 - 1}
+
+
+def number(text):
+    return INT64[text] if text in INT64 else int(text)
+
+
+def preprocessed():
+    done = subprocess.run([os.environ.get("CC", "gcc"), "-E", "-P", "-x", "c", "-I", ground.TOP, "-"], input=MACROS, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError("the rows don't pass the preprocessor: " + done.stderr)
+    text = re.sub(r"\bstr\(([^()]*)\)", r'"\1"', done.stdout.replace("\n", " "))
+    return [eval(item.strip().rstrip(",")) for item in re.split(r"\s@ |^@ ", text) if item.strip()]
+
+
+def read():
+    """(methods by name, kinds by name, words of enumerations by name, fields of objects by name), all in the rows' order."""
+    methods, kinds, enums, objects = {}, {}, {}, {}
+    for row in preprocessed():
+        what, rest = row[0], row[1:]
+        if what == "KIND":
+            pattern = None if rest[4] == "NULL" else eval(rest[4])
+            kinds[rest[0]] = Kind(rest[0], rest[1], number(rest[2]), number(rest[3]), pattern, rest[5])
+        elif what == "ENUM":
+            enums[rest[0]] = []
+        elif what == "VALUE":
+            enums[rest[0]].append(rest[1])
+        elif what == "OBJECT":
+            last = objects[rest[0]] = []
+        elif what == "FIELD":
+            last.append(Field(*rest))
+        elif what == "METHOD":
+            method = Method(rest[0], rest[1], [], [], [])
+            methods[rest[0]] = method
+        elif what == "PARAM":
+            method.params.append(Field(*rest))
+        else:
+            method.result.append(Field(*rest))
+            if what == "PAGE":
+                method.page.append(rest[0])
+    return methods, kinds, enums, objects
+
+
+def all_params(method):
+    """The parameters of a method, with those that the machinery adds."""
+    more = [Field("dry_run", "flag", False, "OPT", 0)] if method.right != "READ" else []
+    if method.page:
+        more += [Field("limit", "limit", False, "OPT", 0), Field("cursor", "str", False, "OPT", 0)]
+    return method.params + more
+
+
+# ---- values --------------------------------------------------------------------------------------------------------------------------------
+
+# One right value of each scalar kind; the names are of things that aren't there.
+GOOD = {
+    "str": "x", "blob": "x", "id": "no-such-id", "name": "no-such-vm", "ifname": "pt-br-none", "cidr": "10.77.0.1/24", "ip": "10.77.0.2",
+    "mac": "02:00:00:00:00:77", "relpath": "no/such", "abspath": "/no/such", "comment": "a comment", "word": "a=b", "flag": False, "int": -1,
+    "count": 1, "mtu": 1400, "uid": 900001, "vcpus": 1, "mib": 64, "percent": 50, "pids": 32, "secs": 1, "ms": 1000, "waitms": 1, "limit": 1,
+    "taps": 1, "num": 1.5, "strmap": {"a": "b"}, "raw": [1],
+}
+
+# What a pattern can't say of a kind, and posternd says all the same.
+SUBTLE = {
+    "ip": ["10.0.0.256", "1.2.3", ":::", "1.2.3.4.5"],
+    "cidr": ["10.0.0.0/33", "10.0.0.0/024", "fd00::/129", "1.2.3/24", "10.0.0.0/1000", "::/99999999999999999999"],
+    "mac": ["01:00:00:00:00:01", "00:00:00:00:00:00"],
+    "ifname": [".", ".."],
+    "relpath": ["..", ".", "../x", "a/../b", "a/..", "./a", "a//b", "a/"],
+    "abspath": ["/..", "/a/../b", "/a/./b", "/a//b", "/a/"],
+}
+
+TEXTS = ["", "\n", "a\nb", "a\x7f", "a b", "é", "a;b", "/", "/a", "-", "-a", "A", "a_b", "..", "a/b", "$(id)", "a'", "zz:zz", "\u202e"]
+LIST_MAX = 65536
+REQUEST_MAX = 1 << 20
+
+
+def good(field):
+    if field.list:
+        return [good(field._replace(list=False))]
+    kinds, enums, objects = TABLES[1:]
+    if field.kind in enums:
+        return enums[field.kind][0]
+    if field.kind in objects:
+        return {f.name: good(f) for f in objects[field.kind] if f.need == "REQ"}
+    return GOOD[field.kind]
+
+
+def example(method):
+    """Parameters of a call that the rows allow."""
+    return {f.name: good(f) for f in method.params if f.need == "REQ"}
+
+
+def matches(kind, text):
+    if kind.pattern is None:
+        return True
+    return re.search(kind.pattern.replace("[:cntrl:]", "\\x00-\\x1f\\x7f").replace("$", "\\Z"), text) is not None
+
+
+def wrong_texts(kind):
+    """(value, whether a JSON schema can say that it is wrong) of strings."""
+    for text in TEXTS:
+        if not matches(kind, text) or len(text.encode()) < kind.min:
+            yield text, "[:" not in (kind.pattern or "") or len(text) < kind.min
+    if kind.max < REQUEST_MAX:
+        yield good(Field("", kind.name, False, "REQ", 0))[:1] * (kind.max + 1), True
+    for text in SUBTLE.get(kind.name, ()):
+        yield text, False
+
+
+def wrong_numbers(kind):
+    if kind.min > -2**63:
+        yield kind.min - 1, True
+    if kind.max < 2**63 - 1:
+        yield kind.max + 1, True
+
+
+def wrong_scalars(kind):
+    types = {"TEXT": ("x",), "INT": (1,), "NUM": (1, 1.5), "FLAG": (True,), "MAP": ({},), "RAW": None}[kind.cls]
+    if types is None:
+        return
+    for value in ("x", 1, 1.5, True, [], {}, ["x"], {"x": 1}):
+        if type(value) not in map(type, types) or (kind.cls == "MAP" and value):
+            yield value, True
+    if kind.cls == "TEXT":
+        yield from wrong_texts(kind)
+    if kind.cls == "INT":
+        yield from wrong_numbers(kind)
+    if kind.cls == "MAP":
+        yield {"a": None}, True
+        yield {"a": "b", "c": []}, True
+        yield {"k%d" % i: "v" for i in range(kind.max + 1)}, False
+
+
+def wrong(field):
+    """(value, whether a JSON schema can say that it is wrong, the part of the value that is to blame) for everything that is wrong for a field."""
+    kinds, enums, objects = TABLES[1:]
+    if field.need == "REQ":
+        yield None, field.kind not in kinds or kinds[field.kind].cls != "RAW", field.name
+    if field.list:
+        for value in ("x", 1, True, {}):
+            yield value, True, field.name
+        one = field._replace(list=False, need="REQ")
+        most = field.max or LIST_MAX
+        if most * (len(str(good(one))) + 4) < REQUEST_MAX:
+            yield [good(one)] * (most + 1), bool(field.max), field.name
+        for value, plain, blame in wrong(one):
+            yield [value], plain, blame.replace(field.name, field.name + "[0]", 1)
+            yield [good(one), value], plain, blame.replace(field.name, field.name + "[1]", 1)
+    elif field.kind in enums:
+        for value in ("", "nonsense", enums[field.kind][0] + "x", enums[field.kind][0].swapcase(), 0, True, [], {}):
+            yield value, True, field.name
+    elif field.kind in objects:
+        for value in ("x", 1, True, []):
+            yield value, True, field.name
+        yield dict(good(field), nonsense=1), False, field.name + ".nonsense"
+        for member in objects[field.kind]:
+            for value, plain, blame in wrong(member):
+                yield dict(good(field), **{member.name: value}), plain, field.name + "." + blame
+    else:
+        for value, plain in wrong_scalars(kinds[field.kind]):
+            blame = field.name
+            if kinds[field.kind].cls == "MAP" and isinstance(value, dict) and len(value) < 9:
+                blame += "." + next(k for k, v in value.items() if not isinstance(v, str))
+            yield value, plain, blame
+
+
+def wrong_by_schema(field):
+    return [value for value, plain, _ in wrong(field) if plain]
+
+
+TABLES = read()
