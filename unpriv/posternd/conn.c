@@ -214,10 +214,12 @@ static void on_read(evutil_socket_t fd, short what, void *arg)
 	if (c->state == CONN_DRAINING)
 		return;
 	c->active_ns = now_ns();
-	if (n == 0) {
-		c->peer_done = true; // half a message will never be whole; whole ones are still answered
-	} else {
+	if (n > 0) {
 		feed(c, buffer, (size_t)n);
+	} else {
+		c->peer_done = true; // half a message will never be whole; whole ones are still answered
+		if (c->framing == &line_framing && c->in.len)
+			feed(c, (char[]){'\n'}, 1); // the end of the stream ends the last line too
 	}
 	settle(c);
 }
