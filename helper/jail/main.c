@@ -18,20 +18,19 @@
 #include "helper/common/cell.h"
 #include "helper/common/cell_table.h"
 #include "helper/common/confine.h"
+#include "helper/common/rootpath.h"
 #include "helper/jail/jail.h"
 #include "helper/jail/sys.h"
 
 #define NAME "postern-jail"
 
-// open_root opens a directory that root's policy names; it and what is below it must be nobody else's to change.
+// open_root opens a directory that root's policy names: all above it must be nobody else's to change.
 static int open_root(const char *path, const char *keyword)
 {
-	struct stat st;
-
 	if (!path[0])
 		return -1;
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0)
+	int fd = rootpath_open(path, O_RDONLY | O_DIRECTORY);
+	if (fd < 0)
 		confine_refuse(NAME, keyword, errno);
 	return fd;
 }
@@ -40,7 +39,7 @@ static void check_jail_root(int fd)
 {
 	struct stat st;
 
-	if (fd >= 0 && (fstat(fd, &st) < 0 || st.st_uid != 0 || st.st_mode & (S_IWGRP | S_IWOTH)))
+	if (fd >= 0 && (fstat(fd, &st) < 0 || !rootpath_alone(&st)))
 		confine_refuse(NAME, "jail-root: must be root's, and writable by nobody else", 0);
 }
 

@@ -13,13 +13,13 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <sys/stat.h>
-#include <sys/stat.h>
 
 #define CELL_IS_SPAWN
 #include "filter_spawn.h"
 #include "helper/common/cell.h"
 #include "helper/common/cell_table.h"
 #include "helper/common/confine.h"
+#include "helper/common/rootpath.h"
 #include "helper/spawn/spawn.h"
 #include "helper/spawn/sys.h"
 
@@ -30,7 +30,7 @@ static int open_root(const char *path, const char *keyword)
 {
 	if (!path[0])
 		return -1;
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = rootpath_open(path, O_RDONLY | O_DIRECTORY);
 	if (fd < 0)
 		confine_refuse(NAME, keyword, errno);
 	return fd;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/mount.h>
 
+#include "helper/common/rootpath.h"
 #include "helper/spawn/spawn.h"
 #include "helper/spawn/sys.h"
 
@@ -41,7 +42,7 @@ static void take_passed(struct spawn_plan *plan, const int *fds)
 		plan->taps[i] = fds[FD_jail_spawn_tap0 + i];
 }
 
-// The base is root's and nobody else may write it; its parents were judged when the policy was read.
+// The base and all above it are root's, and nobody else may write there: asked at each start, for vmm-base replaces it while the helper runs.
 static enum op_status open_base(struct cell *c, struct spawn_plan *plan, const char *path)
 {
 	struct stat st;
@@ -50,9 +51,9 @@ static enum op_status open_base(struct cell *c, struct spawn_plan *plan, const c
 	if (fd < 0 || sys_stat(fd, &st) < 0) {
 		int why = errno;
 		sys_close(fd);
-		return cell_fail_errno(c, "open base", why);
+		return why == EPERM || why == ELOOP ? cell_fail(c, OPS_DENIED, "vmm", why) : cell_fail_errno(c, "open base", why);
 	}
-	bool safe = st.st_uid == 0 && !(st.st_mode & (S_IWGRP | S_IWOTH));
+	bool safe = rootpath_alone(&st);
 	if (safe && S_ISDIR(st.st_mode))
 		plan->base = sys_clone_tree(fd, READ_ONLY);
 	int why = errno;

@@ -22,15 +22,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "helper/common/rootpath.h"
+
 #define INSIDE (RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
 
-static int proc = -1, top = -1; // /proc and /
+static int proc = -1; // /proc
 
 int sys_prepare(void)
 {
 	proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return proc < 0 || top < 0 ? -1 : 0;
+	return proc < 0 ? -1 : 0;
 }
 
 static int open_how(int dir, const char *path, uint64_t flags, uint64_t mode)
@@ -51,7 +52,7 @@ int sys_open_path(int dir, const char *path)
 
 int sys_open_policy(const char *path)
 {
-	return open_how(top, path + 1, O_PATH, 0);
+	return rootpath_open(path, O_PATH);
 }
 
 void sys_close(int fd)

@@ -13,7 +13,8 @@
 // sys_prepare opens what the calls below need for life; before confinement.
 int sys_prepare(void);
 
-// In the cell. Opens are below `dir`, without symlinks, magic links or a way out; sys_open_policy takes an absolute path of the policy.
+// In the cell. Opens are below `dir`, without symlinks, magic links or a way out; sys_open_policy takes an absolute path of the
+// policy, all above which must be root's alone (rootpath.h).
 int sys_open_dir(int dir, const char *path);
 int sys_open_path(int dir, const char *path);
 int sys_open_policy(const char *path);

@@ -17,17 +17,18 @@
 #include "helper/common/cell.h"
 #include "helper/common/cell_table.h"
 #include "helper/common/confine.h"
+#include "helper/common/rootpath.h"
 #include "helper/vol/sys.h"
 #include "helper/vol/vol.h"
 
 #define NAME "postern-vol"
 
-// The mount root belongs to this cell's uid, so that it makes mount points without a capability.
+// The mount root belongs to this cell's uid, so that it makes mount points without a capability. Nobody but root may choose what that directory is.
 static int open_mount_root(const struct policy *policy)
 {
 	if (!policy->vol.mount_root[0])
 		return -1;
-	int fd = open(policy->vol.mount_root, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = rootpath_open(policy->vol.mount_root, O_RDONLY | O_DIRECTORY);
 	if (fd < 0 || fchown(fd, policy->ids.vol_uid, policy->ids.vol_uid) < 0 || fchmod(fd, 0755) < 0)
 		confine_refuse(NAME, "mount-root", errno);
 	return fd;

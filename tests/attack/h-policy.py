@@ -131,6 +131,27 @@ def _():
         spoiled("%s %s" % (a, b), lambda: ground.write(PATH, text.replace("/\n", "\n")))
 
 
+@test("H3: a mount root, jail root or image root below a directory that somebody else may change is refused")
+def _():
+    above = ground.HOME + "/theirs"
+    for keyword in ("mount-root", "jail-root", "image-root"):
+        for uid, mode in ((ground.DAEMON, 0o755), (0, 0o777)):
+            ground.directory(above + "/root")
+            ground.directory(above, uid, 0, mode)
+            ground.write(PATH, "\n".join(line for line in GOOD.splitlines() if not line.startswith(keyword)) + "\n%s %s/root\n" % (keyword, above))
+            try:
+                helper = Helper(hello=False)
+                equal(helper.wait(), hostile.EXIT_REFUSED, "the exit code with %s below a directory of %d, mode %o" % (keyword, uid, mode))
+                want(keyword in helper.stderr(), "the refusal names it")
+                helper.close()
+                hostile.nothing_of_helper_runs()
+                equal(os.stat(above + "/root").st_uid, 0, "the owner of what lies there")
+            finally:
+                restore()
+                os.rmdir(above + "/root")
+                os.rmdir(above)
+
+
 @test("H3: a last line without its end is read as it stands")
 def _():
     ground.write(PATH, GOOD.rstrip("\n"))

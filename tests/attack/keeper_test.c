@@ -524,12 +524,16 @@ static void write_text(const char *path, const char *text)
 	close(fd);
 }
 
-TEST("a base that others may write, and files that were swapped after they were given, are not started (G5)")
+TEST("a base that others may write or replace, and files that were swapped after they were given, are not started (G5)")
 {
 	prepare_vm();
 	CHECK(chmod(BASE, 0777) == 0);
 	CHECK_INT(start_spec(&spec, sizeof spec), OPS_DENIED);
 	CHECK(chmod(BASE, 0755) == 0);
+	CHECK(chmod(CELLS_BASE, 0777) == 0);
+	CHECK_INT(start_spec(&spec, sizeof spec), OPS_DENIED);
+	CHECK_STR(rep.rule, "vmm");
+	CHECK(chmod(CELLS_BASE, 0755) == 0);
 	CHECK(rename(CELLS_BASE "/img/kernel", CELLS_BASE "/img/old") == 0);
 	CHECK(system("cp " CELLS_BASE "/img/old " CELLS_BASE "/img/kernel") == 0);
 	CHECK_INT(start_spec(&spec, sizeof spec), OPS_DENIED);

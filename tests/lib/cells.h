@@ -28,7 +28,7 @@
 #include "helper/common/cell.h"
 #include "tests/lib/test.h"
 
-#define CELLS_BASE "/tmp/postern-cells"
+#define CELLS_BASE "/run/postern-cells"
 #define CELLS_DAEMON 64990u
 #define CELLS_UID 900000u
 
