@@ -66,16 +66,29 @@ void tap_args(const struct row_tap *row, struct op_tap_create_args *a)
 
 // ---- list ----
 
-static void fill(const struct row_tap *row, const struct net_view *v, struct obj_tap *out)
+// The address as the kernel shows it; as it is to be, where the kernel has no such tap.
+static const char *mac_of(struct arena *a, const struct row_tap *row, const struct rtnl_link *l)
+{
+	char *text;
+
+	if (l == NULL || !l->has_mac)
+		return row->mac;
+	text = arena_alloc(a, MAC_TEXT);
+	mac_text(l->mac, text);
+	return text;
+}
+
+static void fill(struct arena *a, const struct row_tap *row, const struct net_view *v, struct obj_tap *out)
 {
 	const struct rtnl_link *l = net_view_link(v, row->name);
+	const char *mac = mac_of(a, row, l);
 
 	*out = (struct obj_tap){
 	    .name = row->name,
 	    .has_bridge = row->bridge != NULL,
 	    .bridge = row->bridge,
-	    .has_mac = row->mac != NULL,
-	    .mac = row->mac,
+	    .has_mac = mac != NULL,
+	    .mac = mac,
 	    .has_mtu = l != NULL,
 	    .mtu = l != NULL ? l->mtu : 0,
 	    .owner_uid = row->owner_uid,
@@ -95,7 +108,7 @@ void rpc_net_vm_list(struct request *rq, const struct rpc_net_vm_list_params *p)
 		return;
 	for (size_t i = 0; i < cache_n_tap(); i++)
 		if (tenant_sees(rq, cache_at_tap(i)->tenant))
-			fill(cache_at_tap(i), &v, &l.v[l.n++]);
+			fill(rq->arena, cache_at_tap(i), &v, &l.v[l.n++]);
 	reply_net_vm_list(rq, &(struct rpc_net_vm_list_result){.taps = l});
 }
 
@@ -113,7 +126,7 @@ static void reply_created(struct tap_task *k, bool changed)
 	for (size_t i = 0; i < k->n; i++) {
 		const struct row_tap *row = cache_find_tap(k->names[i]);
 		if (row != NULL)
-			fill(row, &v, &r.taps.v[r.taps.n++]);
+			fill(rq->arena, row, &v, &r.taps.v[r.taps.n++]);
 	}
 	if (r.taps.n > 0)
 		r.tap = r.taps.v[0];
@@ -177,8 +190,8 @@ static void ask_delete(struct tap_task *k)
 {
 	struct op_links_del_args a = {0};
 
-	while (k->at < k->n && a.names.n < WIRE_IFNAMES_MAX)
-		COPY_TEXT(a.names.v[a.names.n++], k->names[k->at++]);
+	for (; k->at < k->n && a.names.n < WIRE_IFNAMES_MAX; k->at++, a.names.n++)
+		COPY_TEXT(a.names.v[a.names.n], k->names[k->at]);
 	task_priv(&k->t, OP_links_del, &a, NULL);
 }
 
@@ -349,7 +362,8 @@ static bool add_victim(struct tap_task *k, const char *name)
 		                                     .holder = row->vm,
 		                                     .hint = "Stop the VM."});
 	else {
-		COPY_TEXT(k->names[k->n++], name);
+		COPY_TEXT(k->names[k->n], name);
+		k->n++;
 		return true;
 	}
 	return false;

@@ -19,6 +19,9 @@ def _():
     taps = call("net.vm.list")["taps"]
     equal([(t["name"], t["present"]) for t in taps], [("pt-a", True), ("pt-b", True)], "the taps")
     want(all(abs(t["created_unix"] - __import__("time").time()) < 60 for t in taps), "when they were made: %r" % taps)
+    for t in taps:
+        link = e2e.links()[t["name"]]
+        equal((t["mac"], t["mtu"], t["owner_uid"]), (link["address"], link["mtu"], ground.DAEMON), "MAC, MTU and owner of " + t["name"])
     ground.run("ip", "link", "del", "pt-foreign")
     ground.run("ip", "link", "del", "pt-a")
     absent = [t["name"] for t in call("net.vm.list")["taps"] if not t["present"]]
