@@ -20,6 +20,10 @@ MAKEFLAGS += --no-builtin-rules
 
 VERSION := 0.1.0
 
+# One short line per command; `make V=1` shows the commands themselves.
+V ?=
+say = $(if $(V),,@printf '  %-5s %s\n' $(1) $@;)
+
 # ---- flags ---------------------------------------------------------------------------------------------------------------------------
 WARN  := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wswitch-enum -Wvla -Werror
 HARD  := -fPIE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fcf-protection=full -ftrivial-auto-var-init=zero
@@ -93,6 +97,7 @@ help:
 	@echo 'make fuzz     fuzz for an hour (FUZZ_SECONDS=…)'
 	@echo 'make install  install below $$(DESTDIR)$$(PREFIX)'
 	@echo 'make clean    remove $(BUILD)'
+	@echo 'V=1 shows each command'
 
 # ---- generated files -----------------------------------------------------------------------------------------------------------------
 DEFS := $(sort $(wildcard proto/*.def proto/rpc/*.def))
@@ -101,7 +106,7 @@ GEN  := $(BUILD)/gen
 # Daemon and helper compare this on their first packet: built from different rows, they refuse each other.
 $(GEN)/rows_sha256.h: proto/helper.def proto/wire_kinds.def
 	@mkdir -p $(@D)
-	cat $^ | sha256sum | sed 's/ .*//; s/\(..\)/0x\1,/g; s/^/#define ROWS_SHA256 {/; s/$$/}/' >$@
+	$(call say,GEN)cat $^ | sha256sum | sed 's/ .*//; s/\(..\)/0x\1,/g; s/^/#define ROWS_SHA256 {/; s/$$/}/' >$@
 
 # Seccomp filters: libseccomp turns the rows of filters/<process>.def into BPF while building, and only then.
 FILTER_DEFS := $(wildcard helper/filters/*.def unpriv/filters/*.def)
@@ -109,43 +114,43 @@ FILTERS := $(foreach d,$(FILTER_DEFS),$(GEN)/filter_$(basename $(notdir $(d))).h
 vpath %.def helper/filters unpriv/filters
 $(GEN)/filter_%.h: %.def helper/filters/mkfilter.c $(wildcard helper/filters/*.inc helper/filters/*.h proto/helper.def)
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -D_GNU_SOURCE -I. -I$(GEN) -Wall -Wextra -Werror -O1 -DFILTER_NAME='"$*"' -DFILTER_DEF='"$<"' helper/filters/mkfilter.c -o $(GEN)/mkfilter-$* -lseccomp
-	$(GEN)/mkfilter-$* >$@
+	$(call say,GEN)$(CC) -std=gnu11 -D_GNU_SOURCE -I. -I$(GEN) -Wall -Wextra -Werror -O1 -DFILTER_NAME='"$*"' -DFILTER_DEF='"$<"' helper/filters/mkfilter.c -o $(GEN)/mkfilter-$* -lseccomp
+	@$(GEN)/mkfilter-$* >$@
 
 GENERATED := $(GEN)/rows_sha256.h $(FILTERS)
 
 # musl has no kernel headers and no msgpack-c of its own; both are plain headers.
 $(BUILD)/musl-include/.made:
 	@mkdir -p $(@D)
-	for h in linux asm asm-generic msgpack msgpack.h mtd; do \
+	@for h in linux asm asm-generic msgpack msgpack.h mtd; do \
 		for d in /usr/include/$$(gcc -print-multiarch) /usr/include; do [ -e $$d/$$h ] && ln -sfn $$d/$$h $(@D)/$$h && break; done; done; touch $@
 
 # ---- compiling and linking -----------------------------------------------------------------------------------------------------------
 $(BUILD)/obj/%.o: %.c Makefile | $(GENERATED)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -c $< -o $@
+	$(call say,CC)$(CC) $(CFLAGS_ALL) -c $< -o $@
 
 define link_dynamic
 $(BUILD)/bin/$(1): $$($(1)_OBJS) Makefile
 	@mkdir -p $$(@D)
-	$$(CC) $$(LDFLAGS_ALL) $$($(1)_OBJS) -o $$@ $$($(1)_LIBS)
+	$$(call say,LD)$$(CC) $$(LDFLAGS_ALL) $$($(1)_OBJS) -o $$@ $$($(1)_LIBS)
 endef
 $(foreach p,$(DYNAMIC),$(eval $(call link_dynamic,$(p))))
 
 define link_static
 $(BUILD)/bin/$(1): $$($(1)_OBJS) Makefile
 	@mkdir -p $$(@D)
-	$$(CC) $$(if $$(SAN),$$(LDFLAGS_ALL),$$(STATIC_LD)) $$($(1)_OBJS) -o $$@
+	$$(call say,LD)$$(CC) $$(if $$(SAN),$$(LDFLAGS_ALL),$$(STATIC_LD)) $$($(1)_OBJS) -o $$@
 endef
 $(foreach p,$(STATIC),$(eval $(call link_static,$(p))))
 
 INIT_OBJS := $(patsubst %.c,$(BUILD)/musl/%.o,$(call srcs,guest-init) proto/mp.c proto/wire.c proto/guest.c)
 $(BUILD)/musl/%.o: %.c Makefile $(BUILD)/musl-include/.made | $(GENERATED)
 	@mkdir -p $(@D)
-	$(MUSLCC) $(MUSL_FLAGS) -c $< -o $@
+	$(call say,CC)$(MUSLCC) $(MUSL_FLAGS) -c $< -o $@
 $(BUILD)/bin/postern-init: $(INIT_OBJS) Makefile
 	@mkdir -p $(@D)
-	$(MUSLCC) $(MUSL_LD) $(INIT_OBJS) $(MUSL_LIB)/crtn.o -o $@
+	$(call say,LD)$(MUSLCC) $(MUSL_LD) $(INIT_OBJS) $(MUSL_LIB)/crtn.o -o $@
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 include tests/tests.mk

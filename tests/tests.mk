@@ -14,7 +14,7 @@ libs_of = $(shell sed -n '1,10s,^// LIBS: *,,p' $(1))
 define unit_rule
 $(patsubst tests/%.c,$(BUILD)/tests/%,$(1)): $(1) $(call link_of,$(1)) tests/lib/test.h Makefile tests/tests.mk | $$(GENERATED)
 	@mkdir -p $$(@D)
-	$$(CC) $$(CFLAGS_ALL) $$(LDFLAGS_ALL) $(1) $(call link_of,$(1)) -o $$@ $(call libs_of,$(1))
+	$$(call say,TEST)$$(CC) $$(CFLAGS_ALL) $$(LDFLAGS_ALL) $(1) $(call link_of,$(1)) -o $$@ $(call libs_of,$(1))
 endef
 $(foreach t,$(UNIT_SRCS) $(PROBE_SRCS),$(eval $(call unit_rule,$(t))))
 
@@ -27,11 +27,11 @@ $(foreach t,$(PROGRAM_SRCS),$(eval $(call unit_rule,$(t))))
 # All filters with their tables of rules, for the test that judges them.
 $(GEN)/filters_list.h: $(FILTER_DEFS) tests/tests.mk
 	@mkdir -p $(@D)
-	printf 'FILTER(%s)\n' $(basename $(notdir $(FILTER_DEFS))) >$@
-	echo '#undef FILTER' >>$@
+	@printf 'FILTER(%s)\n' $(basename $(notdir $(FILTER_DEFS))) >$@
+	@echo '#undef FILTER' >>$@
 $(GEN)/filters_all.h: $(FILTERS) tests/tests.mk
 	@mkdir -p $(@D)
-	{ echo '#include "helper/filters/rule.h"'; for d in $(FILTER_DEFS); do n=$$(basename $$d .def); \
+	@{ echo '#include "helper/filters/rule.h"'; for d in $(FILTER_DEFS); do n=$$(basename $$d .def); \
 		printf '#include "filter_%s.h"\nstatic const struct filter_rule rules_%s[] = {\n#include "%s"\n};\n' $$n $$n $$d; done; } >$@
 $(PROBES): | $(GEN)/filters_list.h $(GEN)/filters_all.h
 
@@ -54,11 +54,11 @@ fuzz_link_of = $(addprefix $(BUILD)/fuzz/obj/,$(shell sed -n '1,10s,^// LINK: *,
 
 $(BUILD)/fuzz/obj/%.o: %.c Makefile tests/tests.mk | $(GENERATED)
 	@mkdir -p $(@D)
-	$(CLANG) $(FUZZ_CFLAGS) -c $< -o $@
+	$(call say,CC)$(CLANG) $(FUZZ_CFLAGS) -c $< -o $@
 define fuzz_rule
 $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(1)): $(1) $(call fuzz_link_of,$(1)) tests/tests.mk | $$(GENERATED)
 	@mkdir -p $$(@D)
-	$$(CLANG) $$(FUZZ_CFLAGS) -fsanitize=fuzzer $(1) $(call fuzz_link_of,$(1)) -o $$@ $(call libs_of,$(1))
+	$$(call say,FUZZ)$$(CLANG) $$(FUZZ_CFLAGS) -fsanitize=fuzzer $(1) $(call fuzz_link_of,$(1)) -o $$@ $(call libs_of,$(1))
 endef
 $(foreach t,$(FUZZ_SRCS),$(eval $(call fuzz_rule,$(t))))
 
@@ -85,10 +85,10 @@ BENCH_FLAGS := -std=gnu11 -O2 -D_GNU_SOURCE -Wall -Wextra -Werror
 
 $(BENCH_BINS): $(BUILD)/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
-	$(CC) $(BENCH_FLAGS) $< -o $@ $(call libs_of,$<)
+	$(call say,BENCH)$(CC) $(BENCH_FLAGS) $< -o $@ $(call libs_of,$<)
 $(BENCH_GUEST): $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/musl-include/.made
 	@mkdir -p $(@D)
-	$(MUSLCC) $(BENCH_FLAGS) -isystem $(BUILD)/musl-include -static -s $< -o $@
+	$(call say,BENCH)$(MUSLCC) $(BENCH_FLAGS) -isystem $(BUILD)/musl-include -static -s $< -o $@
 
 .PHONY: bench
 bench: deps

@@ -220,8 +220,11 @@ void endpoint_close(struct endpoint *e)
 
 	if (e == NULL)
 		return;
-	while ((s = TAILQ_FIRST(&e->sessions)) != NULL)
+	while ((s = TAILQ_FIRST(&e->sessions)) != NULL) {
+		TAILQ_REMOVE(&e->sessions, s, link);
+		s->owner = NULL;
 		end_session(s);
+	}
 	if (e->event != NULL)
 		event_free(e->event);
 	if (e->listener >= 0) {

@@ -74,7 +74,6 @@ static void forget_events(void)
 
 static void disconnect(bool malformed)
 {
-	struct ops dead = TAILQ_HEAD_INITIALIZER(dead);
 	struct op *o;
 
 	if (client.state == LINK_NONE)

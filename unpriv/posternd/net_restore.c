@@ -263,9 +263,12 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
 	for (size_t i = 0; i < links.n && n < SEEN_MAX; i++) {
 		if (!is_stray(&links.v[i]))
 			continue;
-		if (was_seen(links.v[i].name) && del.names.n < WIRE_IFNAMES_MAX)
-			COPY_TEXT(del.names.v[del.names.n++], links.v[i].name);
-		COPY_TEXT(now[n++], links.v[i].name);
+		if (was_seen(links.v[i].name) && del.names.n < WIRE_IFNAMES_MAX) {
+			COPY_TEXT(del.names.v[del.names.n], links.v[i].name);
+			del.names.n++;
+		}
+		COPY_TEXT(now[n], links.v[i].name);
+		n++;
 	}
 	memcpy(seen, now, n * sizeof(*now));
 	nseen = n;

@@ -82,7 +82,7 @@ void rpc_vm_status(struct request *rq, const struct rpc_vm_status_params *p)
 		return;
 	reply_vm_status(rq, &(struct rpc_vm_status_result){.vm = {
 	                                                       .id = vm->id,
-	                                                       .state = vm->state,
+	                                                       .state = (int)vm->state,
 	                                                       .vmm = vmm_qemu,
 	                                                       .vcpus = vm->desc.vcpus,
 	                                                       .memory_mib = vm->desc.memory_mib,
@@ -127,7 +127,7 @@ void rpc_vm_list(struct request *rq, const struct rpc_vm_list_params *p)
 			continue;
 		l.v[l.n++] = (struct obj_vm_brief){
 		    .id = vm->id,
-		    .state = vm->state,
+		    .state = (int)vm->state,
 		    .vmm = vmm_qemu,
 		    .vcpus = vm->desc.vcpus,
 		    .memory_mib = vm->desc.memory_mib,
@@ -153,7 +153,7 @@ struct tail {
 	struct event *timer;
 };
 
-static LIST_HEAD(, tail) tails = LIST_HEAD_INITIALIZER(tails);
+static LIST_HEAD(tail_list, tail) tails = LIST_HEAD_INITIALIZER(tails);
 
 static bool wanted(const struct request *rq, const struct rpc_vm_events_tail_params *p, const struct vm_transition *t)
 {

@@ -142,8 +142,10 @@ void vm_act_untap(struct vm *vm)
 	struct op_links_del_args a = {0};
 
 	for (size_t i = 0; i < cache_n_tap() && a.names.n < WIRE_IFNAMES_MAX; i++)
-		if (belongs(cache_at_tap(i)->vm, vm))
-			COPY_TEXT(a.names.v[a.names.n++], cache_at_tap(i)->name);
+		if (belongs(cache_at_tap(i)->vm, vm)) {
+			COPY_TEXT(a.names.v[a.names.n], cache_at_tap(i)->name);
+			a.names.n++;
+		}
 	if (a.names.n == 0)
 		vm_step(vm, VM_EV_DONE);
 	else

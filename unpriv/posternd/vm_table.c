@@ -10,7 +10,7 @@
 #define CID_FIRST 3u // vsock(7): 0 to 2 are reserved
 #define CID_LAST  65535u
 
-static TAILQ_HEAD(, vm) vms = TAILQ_HEAD_INITIALIZER(vms);
+static TAILQ_HEAD(vm_list, vm) vms = TAILQ_HEAD_INITIALIZER(vms);
 static uint32_t uid_first = 900000, uid_last = 999999, next_uid, next_cid = CID_FIRST;
 
 void vm_uid_range(uint32_t first, uint32_t last)
@@ -66,9 +66,9 @@ struct vm *vm_restore(const char *id, const char *tenant, uint32_t uid, uint32_t
 	for (unsigned i = 0; i < VM_NETS_MAX; i++)
 		vm->taps[i] = -1;
 	STAILQ_INIT(&vm->waiters);
-	TAILQ_FOREACH(after, &vms, link)
-	if (strcmp(after->id, id) > 0)
-		break;
+	after = TAILQ_FIRST(&vms);
+	while (after != NULL && strcmp(after->id, id) <= 0)
+		after = TAILQ_NEXT(after, link);
 	if (after != NULL)
 		TAILQ_INSERT_BEFORE(after, vm, link);
 	else

@@ -26,13 +26,13 @@ static void fail_vm(const struct vm *vm, struct request *rq, const char *what)
 static void answer_create(struct vm *vm, struct request *rq)
 {
 	reply_vm_create(rq,
-	                &(struct rpc_vm_create_result){.changed = true, .id = vm->id, .state = vm->state, .has_cid = vm->desc.vsock, .cid = vm->cid});
+	                &(struct rpc_vm_create_result){.changed = true, .id = vm->id, .state = (int)vm->state, .has_cid = vm->desc.vsock, .cid = vm->cid});
 }
 
 static void answer_start(struct vm *vm, struct request *rq)
 {
 	if (vm->state == vm_state_running)
-		reply_vm_start(rq, &(struct rpc_vm_start_result){.changed = true, .state = vm->state});
+		reply_vm_start(rq, &(struct rpc_vm_start_result){.changed = true, .state = (int)vm->state});
 	else if (vm->state == vm_state_stopped)
 		fail(rq, FAIL_INTERRUPTED, "VM %s was stopped while it started", vm->id);
 	else
@@ -41,7 +41,7 @@ static void answer_start(struct vm *vm, struct request *rq)
 
 static void answer_stop(struct vm *vm, struct request *rq)
 {
-	reply_vm_stop(rq, &(struct rpc_vm_stop_result){.changed = true, .state = vm->state});
+	reply_vm_stop(rq, &(struct rpc_vm_stop_result){.changed = true, .state = (int)vm->state});
 }
 
 // True when this state of the VM is what the waiter waits for.
@@ -72,7 +72,7 @@ static void answer(struct vm *vm, const struct vm_waiter *w)
 
 void vm_answer(struct vm *vm)
 {
-	STAILQ_HEAD(, vm_waiter) now = STAILQ_HEAD_INITIALIZER(now);
+	STAILQ_HEAD(vm_waiter_now, vm_waiter) now = STAILQ_HEAD_INITIALIZER(now);
 	struct vm_waiter *w, *next;
 
 	// Taken out first: an answer may bring the next request.
