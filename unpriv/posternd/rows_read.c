@@ -1,6 +1,7 @@
 // JSON to structs, driven by the tables of proto/rpc.h. See rows_read.h.
 #include "unpriv/posternd/rows_read.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 enum { SHOWN_MAX = 80, BY_POSITION_MAX = 3, LIST_MAX = 65536 };
@@ -104,8 +105,10 @@ static bool read_enum(struct reader *r, enum rpc_kind kind, const json_t *v, int
 static bool read_map(struct reader *r, enum rpc_kind kind, json_t *v, struct kv_map *out, const struct place *p)
 {
 	const struct kind_info *k = &rpc_kinds[kind];
-	if (!json_is_object(v) || (int64_t)json_object_size(v) > k->max)
+	if (!json_is_object(v))
 		return not_allowed(r, p, v, k->allowed);
+	if ((int64_t)json_object_size(v) > k->max)
+		return not_allowed(r, p, v, arena_printf(r->a, "an object of at most %" PRId64 " members", k->max));
 	out->v = arena_alloc(r->a, json_object_size(v) * sizeof *out->v + 1);
 	const char *key;
 	json_t *value;
