@@ -124,13 +124,17 @@ def matches(kind, text):
     return re.search(kind.pattern.replace("[:cntrl:]", "\\x00-\\x1f\\x7f").replace("$", "\\Z"), text) is not None
 
 
+# Something wrong for a field: the value, whether a JSON schema can say that it is wrong, the place in the parameters that is to blame, and
+# the words in which an error says what would be right.
+Wrong = collections.namedtuple("Wrong", "value plain blame allowed")
+
+
 def wrong_texts(kind):
-    """(value, whether a JSON schema can say that it is wrong) of strings."""
     for text in TEXTS:
         if not matches(kind, text) or len(text.encode()) < kind.min:
             yield text, "[:" not in (kind.pattern or "") or len(text) < kind.min
     if kind.max < REQUEST_MAX:
-        yield good(Field("", kind.name, False, "REQ", 0))[:1] * (kind.max + 1), True
+        yield GOOD[kind.name][:1] * (kind.max + 1), True
     for text in SUBTLE.get(kind.name, ()):
         yield text, False
 
@@ -142,58 +146,61 @@ def wrong_numbers(kind):
         yield kind.max + 1, True
 
 
-def wrong_scalars(kind):
-    types = {"TEXT": ("x",), "INT": (1,), "NUM": (1, 1.5), "FLAG": (True,), "MAP": ({},), "RAW": None}[kind.cls]
-    if types is None:
+def wrong_scalars(kind, name):
+    right = {"TEXT": (str,), "INT": (int,), "NUM": (int, float), "FLAG": (bool,), "MAP": (), "RAW": None}[kind.cls]
+    if right is None:
         return
-    for value in ("x", 1, 1.5, True, [], {}, ["x"], {"x": 1}):
-        if type(value) not in map(type, types) or (kind.cls == "MAP" and value):
-            yield value, True
-    if kind.cls == "TEXT":
-        yield from wrong_texts(kind)
-    if kind.cls == "INT":
-        yield from wrong_numbers(kind)
+    for value in ("x", 1, 1.5, True, [], {}, ["x"], {"x": "y"}):
+        if type(value) not in right and not (kind.cls == "MAP" and isinstance(value, dict)):
+            yield Wrong(value, True, name, kind.allowed)
+    for value, plain in wrong_texts(kind) if kind.cls == "TEXT" else wrong_numbers(kind) if kind.cls == "INT" else ():
+        yield Wrong(value, plain, name, kind.allowed)
     if kind.cls == "MAP":
-        yield {"a": None}, True
-        yield {"a": "b", "c": []}, True
-        yield {"k%d" % i: "v" for i in range(kind.max + 1)}, False
+        for inner in (None, 1, [], {}):
+            yield Wrong({"a": "b", "c": inner}, True, name + ".c", "a string")
+        yield Wrong({"k%d" % i: "v" for i in range(kind.max + 1)}, False, name, "at most %d" % kind.max)
 
 
-def wrong(field):
-    """(value, whether a JSON schema can say that it is wrong, the part of the value that is to blame) for everything that is wrong for a field."""
+def wrong_list(field, name):
+    most = field.max or LIST_MAX
+    for value in ("x", 1, True, {}):
+        yield Wrong(value, True, name, "a list of at most %d" % most)
+    one = field._replace(list=False, need="REQ")
+    if most * (len(str(good(one))) + 4) < REQUEST_MAX:
+        yield Wrong([good(one)] * (most + 1), bool(field.max), name, "a list of at most %d" % most)
+    for w in wrong(one, name + "[0]"):
+        yield w._replace(value=[w.value])
+    if most > 1:
+        for w in wrong(one, name + "[1]"):
+            yield w._replace(value=[good(one), w.value])
+
+
+def wrong_object(field, name):
+    members = TABLES[3][field.kind]
+    for value in ("x", 1, True, []):
+        yield Wrong(value, True, name, "an object")
+    yield Wrong(dict(good(field), nonsense=1), False, name + ".nonsense", "allowed: " + ", ".join(m.name for m in members))
+    for member in members:
+        for w in wrong(member, name + "." + member.name):
+            yield w._replace(value=dict(good(field), **{member.name: w.value}))
+
+
+def wrong(field, name=None):
+    """Everything that is wrong for a field by its row: wrong types, sizes, characters, words, members."""
     kinds, enums, objects = TABLES[1:]
-    if field.need == "REQ":
-        yield None, field.kind not in kinds or kinds[field.kind].cls != "RAW", field.name
+    name = name or field.name
+    if field.need == "REQ" and not (field.kind in kinds and kinds[field.kind].cls == "RAW"):
+        yield Wrong(None, True, name, "a list of" if field.list else kinds[field.kind].allowed if field.kind in kinds else "")
     if field.list:
-        for value in ("x", 1, True, {}):
-            yield value, True, field.name
-        one = field._replace(list=False, need="REQ")
-        most = field.max or LIST_MAX
-        if most * (len(str(good(one))) + 4) < REQUEST_MAX:
-            yield [good(one)] * (most + 1), bool(field.max), field.name
-        for value, plain, blame in wrong(one):
-            yield [value], plain, blame.replace(field.name, field.name + "[0]", 1)
-            yield [good(one), value], plain, blame.replace(field.name, field.name + "[1]", 1)
+        yield from wrong_list(field, name)
     elif field.kind in enums:
-        for value in ("", "nonsense", enums[field.kind][0] + "x", enums[field.kind][0].swapcase(), 0, True, [], {}):
-            yield value, True, field.name
+        words = enums[field.kind]
+        for value in ("", "nonsense", words[0] + "x", words[0].swapcase(), 0, True, [], {}):
+            yield Wrong(value, True, name, "one of " + ", ".join('"%s"' % w for w in words))
     elif field.kind in objects:
-        for value in ("x", 1, True, []):
-            yield value, True, field.name
-        yield dict(good(field), nonsense=1), False, field.name + ".nonsense"
-        for member in objects[field.kind]:
-            for value, plain, blame in wrong(member):
-                yield dict(good(field), **{member.name: value}), plain, field.name + "." + blame
+        yield from wrong_object(field, name)
     else:
-        for value, plain in wrong_scalars(kinds[field.kind]):
-            blame = field.name
-            if kinds[field.kind].cls == "MAP" and isinstance(value, dict) and len(value) < 9:
-                blame += "." + next(k for k, v in value.items() if not isinstance(v, str))
-            yield value, plain, blame
-
-
-def wrong_by_schema(field):
-    return [value for value, plain, _ in wrong(field) if plain]
+        yield from wrong_scalars(kinds[field.kind], name)
 
 
 TABLES = read()
