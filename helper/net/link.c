@@ -1,6 +1,8 @@
 // link_add, link_set, links_del.
 //
-// A new link gets its mark in a second message, because the kernel ignores an alias in the one that creates; when that fails the link goes again.
+// The kernel ignores an alias in the message that creates a link.  So a new link is born into a group that no other link is in, and a second message
+// in the same datagram gives all of that group our mark: there is no moment at which a helper that is killed leaves a link without it.  Then the
+// link leaves the group.
 #include "helper/net/link.h"
 
 #include <errno.h>
@@ -36,6 +38,42 @@ static int delete_one(uint32_t index)
 	return rtnl_do(rtnl_link_msg(RTM_DELLINK, 0, index), 0);
 }
 
+static int set_group(uint32_t index, uint32_t group)
+{
+	struct nl_msg *m = rtnl_link_msg(RTM_SETLINK, 0, index);
+
+	return rtnl_do(m, m == NULL ? 1 : nla_put_u32(m, IFLA_GROUP, group));
+}
+
+struct group_search {
+	uint32_t group;
+	bool found;
+};
+
+static void look_for_group(struct nlmsghdr *h, void *arg)
+{
+	struct group_search *s = arg;
+	struct nlattr *a = nlmsg_find_attr(h, sizeof(struct ifinfomsg), IFLA_GROUP);
+
+	if (a != NULL && nla_len(a) == sizeof(uint32_t) && nla_get_u32(a) == s->group)
+		s->found = true;
+}
+
+// A group that no link is in: whatever is in it when it is deleted is what we put there.
+static int fresh_group(uint32_t *group)
+{
+	static uint32_t last = 0x70740000;
+	struct group_search s = {0, true};
+	int err = 0;
+
+	for (int tries = 0; err == 0 && s.found && tries < 8; tries++) {
+		s = (struct group_search){++last, false};
+		err = rtnl_dump(rtnl_link_msg(RTM_GETLINK, 0, 0), look_for_group, &s);
+	}
+	*group = last;
+	return err == 0 && s.found ? -EBUSY : err;
+}
+
 static int put_bridge(struct nl_msg *m, const struct op_link_add_args *a)
 {
 	struct nlattr *info = nla_nest_start(m, IFLA_LINKINFO), *data;
@@ -50,7 +88,7 @@ static int put_bridge(struct nl_msg *m, const struct op_link_add_args *a)
 	return broken;
 }
 
-static int put_veth(struct nl_msg *m, const struct op_link_add_args *a)
+static int put_veth(struct nl_msg *m, const struct op_link_add_args *a, uint32_t group)
 {
 	const struct ifinfomsg peer = {.ifi_family = AF_UNSPEC};
 	struct nlattr *info = nla_nest_start(m, IFLA_LINKINFO), *data, *other;
@@ -59,7 +97,7 @@ static int put_veth(struct nl_msg *m, const struct op_link_add_args *a)
 	data = nla_nest_start(m, IFLA_INFO_DATA);
 	other = nla_nest_start(m, VETH_INFO_PEER);
 	broken |= data == NULL || other == NULL || nlmsg_append(m, (void *)(uintptr_t)&peer, sizeof(peer), NLMSG_ALIGNTO) != 0 ||
-	          nla_put_string(m, IFLA_IFNAME, a->peer) != 0;
+	          nla_put_string(m, IFLA_IFNAME, a->peer) != 0 || nla_put_u32(m, IFLA_GROUP, group) != 0;
 	if (a->has_mtu)
 		broken |= nla_put_u32(m, IFLA_MTU, a->mtu);
 	if (broken == 0)
@@ -67,32 +105,61 @@ static int put_veth(struct nl_msg *m, const struct op_link_add_args *a)
 	return broken;
 }
 
-static int create(const struct op_link_add_args *a)
+static struct nl_msg *creation(const struct op_link_add_args *a, uint32_t group, int *broken)
 {
 	struct nl_msg *m = rtnl_link_msg(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0);
-	int broken;
 
 	if (m == NULL)
-		return -ENOMEM;
-	broken = nla_put_string(m, IFLA_IFNAME, a->name);
+		return NULL;
+	*broken |= nla_put_string(m, IFLA_IFNAME, a->name) | nla_put_u32(m, IFLA_GROUP, group);
 	if (a->has_mac)
-		broken |= nla_put(m, IFLA_ADDRESS, sizeof(a->mac), a->mac);
+		*broken |= nla_put(m, IFLA_ADDRESS, sizeof(a->mac), a->mac);
 	if (a->has_mtu)
-		broken |= nla_put_u32(m, IFLA_MTU, a->mtu);
-	broken |= a->kind == LINK_BRIDGE ? put_bridge(m, a) : put_veth(m, a);
-	return rtnl_do(m, broken);
+		*broken |= nla_put_u32(m, IFLA_MTU, a->mtu);
+	*broken |= a->kind == LINK_BRIDGE ? put_bridge(m, a) : put_veth(m, a, group);
+	return m;
 }
 
-// Marks a link just made.  *out is what it looked like before.
-static int mark(const char *name, const char *kind, struct rtnl_link_info *out)
+// RTM_NEWLINK without NLM_F_CREATE, index and name changes every link of the group (rtnl_group_changelink in the kernel's net/core/rtnetlink.c).
+static struct nl_msg *marking(const char *kind, uint32_t group, int *broken)
+{
+	struct nl_msg *m = rtnl_link_msg(RTM_NEWLINK, 0, 0);
+
+	if (m != NULL)
+		*broken |= nla_put_u32(m, IFLA_GROUP, group) | rtnl_put_mark(m, kind, NULL);
+	return m;
+}
+
+static int delete_group(uint32_t group)
+{
+	struct nl_msg *m = rtnl_link_msg(RTM_DELLINK, 0, 0);
+
+	return rtnl_do(m, m == NULL ? 1 : nla_put_u32(m, IFLA_GROUP, group));
+}
+
+// Where the kernel refuses the creation the group is empty, and neither the marking nor the deletion finds anything.  Where its answer is lost they
+// do.
+static int create(const struct op_link_add_args *a)
 {
 	struct nl_msg *m;
-	int err = rtnl_find(name, out);
+	uint32_t group;
+	int broken = 0, err = fresh_group(&group);
 
 	if (err != 0)
 		return err;
-	m = rtnl_link_msg(RTM_SETLINK, 0, out->index);
-	return rtnl_do(m, m == NULL ? 1 : rtnl_put_mark(m, kind, NULL));
+	m = creation(a, group, &broken);
+	err = rtnl_do_both(m, marking(a->kind == LINK_BRIDGE ? "bridge" : "veth", group, &broken), broken);
+	if (err != 0)
+		delete_group(group);
+	return err;
+}
+
+// Finds a link just made, and takes it out of its first group.
+static int settle(const char *name, struct rtnl_link_info *out)
+{
+	int err = rtnl_find(name, out);
+
+	return err == 0 ? set_group(out->index, 0) : err;
 }
 
 // Takes back a link that we made under a name that was free; a pair goes with one of its ends.
@@ -115,12 +182,12 @@ enum op_status op_link_add(struct cell *c, const struct op_link_add_args *a, con
 	err = create(a);
 	if (err != 0)
 		return cell_fail_errno(c, "create", -err);
-	err = mark(a->name, a->kind == LINK_BRIDGE ? "bridge" : "veth", &link);
+	err = settle(a->name, &link);
 	if (err == 0 && a->kind == LINK_VETH)
-		err = mark(a->peer, "veth", &peer);
+		err = settle(a->peer, &peer);
 	if (err != 0) {
 		unmake(a->name);
-		return cell_fail_errno(c, "mark", -err);
+		return cell_fail_errno(c, "group", -err);
 	}
 	r->ifindex = link.index;
 	return OPS_OK;
@@ -167,46 +234,9 @@ enum op_status op_link_set(struct cell *c, const struct op_link_set_args *a, con
 	return err == 0 ? OPS_OK : cell_fail_errno(c, "link", -err);
 }
 
-static int set_group(uint32_t index, uint32_t group)
-{
-	struct nl_msg *m = rtnl_link_msg(RTM_SETLINK, 0, index);
-
-	return rtnl_do(m, m == NULL ? 1 : nla_put_u32(m, IFLA_GROUP, group));
-}
-
-struct group_search {
-	uint32_t group;
-	bool found;
-};
-
-static void look_for_group(struct nlmsghdr *h, void *arg)
-{
-	struct group_search *s = arg;
-	struct nlattr *a = nlmsg_find_attr(h, sizeof(struct ifinfomsg), IFLA_GROUP);
-
-	if (a != NULL && nla_len(a) == sizeof(uint32_t) && nla_get_u32(a) == s->group)
-		s->found = true;
-}
-
-// A group that no link is in: whatever is in it when it is deleted is what we put there.
-static int fresh_group(uint32_t *group)
-{
-	static uint32_t last = 0x70740000;
-	struct group_search s = {0, true};
-	int err = 0;
-
-	for (int tries = 0; err == 0 && s.found && tries < 8; tries++) {
-		s = (struct group_search){++last, false};
-		err = rtnl_dump(rtnl_link_msg(RTM_GETLINK, 0, 0), look_for_group, &s);
-	}
-	*group = last;
-	return err == 0 && s.found ? -EBUSY : err;
-}
-
 // One request for all: deleting a link waits for an RCU grace period, deleting a group waits for one.
 static int delete_all(const uint32_t *index, uint32_t n)
 {
-	struct nl_msg *m;
 	uint32_t group;
 	int err;
 
@@ -217,8 +247,7 @@ static int delete_all(const uint32_t *index, uint32_t n)
 		err = set_group(index[i], group);
 	if (err != 0)
 		return err;
-	m = rtnl_link_msg(RTM_DELLINK, 0, 0);
-	return rtnl_do(m, m == NULL ? 1 : nla_put_u32(m, IFLA_GROUP, group));
+	return delete_group(group);
 }
 
 enum op_status op_links_del(struct cell *c, const struct op_links_del_args *a, const int *fds, struct op_links_del_res *r, int *out_fds)

@@ -53,8 +53,8 @@ static int send_msg(struct nl_msg *m, int flags)
 	return sys_send(SYS_ROUTE, h, h->nlmsg_len);
 }
 
-// The next datagram that answers the request last sent; stale ones, of a request that timed out, are passed over.
-static int next(struct nlmsghdr **h, int *left)
+// The next datagram that answers request seq; stale ones, of a request that timed out, are passed over.
+static int next(uint32_t seq, struct nlmsghdr **h, int *left)
 {
 	ssize_t n;
 
@@ -64,7 +64,7 @@ static int next(struct nlmsghdr **h, int *left)
 			return (int)n;
 		*h = &in.align;
 		*left = (int)n;
-	} while (!nlmsg_ok(*h, *left) || (*h)->nlmsg_seq != sequence);
+	} while (!nlmsg_ok(*h, *left) || (*h)->nlmsg_seq != seq);
 	return 0;
 }
 
@@ -75,18 +75,58 @@ static int error_of(const struct nlmsghdr *h)
 	return h->nlmsg_len >= NLMSG_HDRLEN + sizeof(int) ? e->error : -EPROTO;
 }
 
-int rtnl_do(struct nl_msg *m, int broken)
+static int acknowledged(uint32_t seq)
 {
-	struct nlmsghdr *h;
-	int left, err = m == NULL || broken != 0 ? -ENOMEM : send_msg(m, NLM_F_ACK);
+	struct nlmsghdr *h = NULL;
+	int left, err = next(seq, &h, &left);
 
-	if (m != NULL)
-		nlmsg_free(m);
-	if (err == 0)
-		err = next(&h, &left);
 	if (err != 0)
 		return err;
 	return h->nlmsg_type == NLMSG_ERROR ? error_of(h) : -EPROTO;
+}
+
+int rtnl_do(struct nl_msg *m, int broken)
+{
+	int err = m == NULL || broken != 0 ? -ENOMEM : send_msg(m, NLM_F_ACK);
+
+	if (m != NULL)
+		nlmsg_free(m);
+	return err == 0 ? acknowledged(sequence) : err;
+}
+
+// Appends m, with the next sequence number, to the datagram.  False where it doesn't fit.
+static bool append(char *datagram, size_t cap, size_t *len, struct nl_msg *m)
+{
+	struct nlmsghdr *h = nlmsg_hdr(m);
+
+	if (cap - *len < NLMSG_ALIGN(h->nlmsg_len))
+		return false;
+	h->nlmsg_flags |= NLM_F_ACK;
+	h->nlmsg_seq = ++sequence;
+	memcpy(datagram + *len, h, h->nlmsg_len);
+	*len += NLMSG_ALIGN(h->nlmsg_len);
+	return true;
+}
+
+int rtnl_do_both(struct nl_msg *first, struct nl_msg *second, int broken)
+{
+	static union {
+		struct nlmsghdr align;
+		char bytes[8192];
+	} out;
+	size_t len = 0;
+	int err = -ENOMEM;
+
+	if (first != NULL && second != NULL && broken == 0 && append(out.bytes, sizeof(out), &len, first) &&
+	    append(out.bytes, sizeof(out), &len, second))
+		err = sys_send(SYS_ROUTE, out.bytes, len);
+	if (first != NULL)
+		nlmsg_free(first);
+	if (second != NULL)
+		nlmsg_free(second);
+	if (err == 0)
+		err = acknowledged(sequence - 1);
+	return err == 0 ? acknowledged(sequence) : err;
 }
 
 static bool kind_parse(struct nlattr *info, struct rtnl_link_info *out)
@@ -118,13 +158,13 @@ bool rtnl_link_parse(struct nlmsghdr *h, struct rtnl_link_info *out)
 int rtnl_find(const char *name, struct rtnl_link_info *out)
 {
 	struct nl_msg *m = rtnl_link_msg(RTM_GETLINK, 0, 0);
-	struct nlmsghdr *h;
+	struct nlmsghdr *h = NULL;
 	int left, err = m == NULL || nla_put_string(m, IFLA_IFNAME, name) != 0 ? -ENOMEM : send_msg(m, 0);
 
 	if (m != NULL)
 		nlmsg_free(m);
 	if (err == 0)
-		err = next(&h, &left);
+		err = next(sequence, &h, &left);
 	if (err != 0)
 		return err;
 	if (h->nlmsg_type == NLMSG_ERROR)
@@ -134,12 +174,12 @@ int rtnl_find(const char *name, struct rtnl_link_info *out)
 
 int rtnl_dump(struct nl_msg *m, void (*each)(struct nlmsghdr *h, void *arg), void *arg)
 {
-	struct nlmsghdr *h;
+	struct nlmsghdr *h = NULL;
 	int left, err = m == NULL ? -ENOMEM : send_msg(m, NLM_F_DUMP);
 
 	if (m != NULL)
 		nlmsg_free(m);
-	while (err == 0 && (err = next(&h, &left)) == 0) {
+	while (err == 0 && (err = next(sequence, &h, &left)) == 0) {
 		for (; nlmsg_ok(h, left); h = nlmsg_next(h, &left)) {
 			if (h->nlmsg_type == NLMSG_DONE)
 				return 0;

@@ -28,6 +28,10 @@ int rtnl_put_mark(struct nl_msg *m, const char *kind, const char *purpose);
 // Sends m with NLM_F_ACK, waits for its acknowledgement, frees m.  Returns 0 or -errno; -ENOMEM where m is NULL or broken.
 int rtnl_do(struct nl_msg *m, int broken);
 
+// Sends both in one datagram, so that the kernel does both or was asked for neither, whoever is killed meanwhile; frees them.  The second is
+// carried out even where the first fails.  Returns the first one's error, else the second's.
+int rtnl_do_both(struct nl_msg *first, struct nl_msg *second, int broken);
+
 // Looks a link up by its exact name.  Returns 0, or -ENODEV, or another -errno.
 int rtnl_find(const char *name, struct rtnl_link_info *out);
 

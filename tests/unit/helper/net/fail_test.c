@@ -1,6 +1,6 @@
 // LINK: helper/net/address.o helper/net/fw.o helper/net/fw_batch.o helper/net/link.o helper/net/ping.o helper/net/rtnl.o
 // LINK: helper/net/sysctl.o helper/net/tap.o helper/common/cell.o helper/common/confine.o helper/common/fdpass.o helper/common/policy.o
-// LINK: helper/common/recheck.o helper/common/rules.o proto/helper.o proto/wire.o proto/mp.o
+// LINK: helper/common/recheck.o helper/common/rules.o proto/helper.o proto/wire.o proto/wire_kinds.o proto/mp.o
 // LIBS: -lcap-ng -lnftnl -lmnl -lnl-3
 //
 // Each system call of each operation of the net cell fails once, and the system is afterwards as it was before.  The seam is sys.h: the real
@@ -37,6 +37,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 
 #include "helper/common/cell_table.h"
 #include "tests/lib/test.h"
@@ -45,6 +46,7 @@ static struct cell c;
 static struct cell_req q;
 static int out[FDPASS_MAX], records = -1;
 static unsigned left; // calls until one fails; 0: none does
+static unsigned die;  // messages until the process ends as if killed; 0: it doesn't
 static bool lose;     // answers fail instead: the kernel has acted, but we don't hear of it
 static char before[1 << 17], after[1 << 17];
 
@@ -55,7 +57,11 @@ static bool fails(void)
 
 int sys_send(enum sys_socket s, const void *buf, size_t len)
 {
-	return !lose && fails() ? -ENOBUFS : real_send(s, buf, len);
+	int err = !lose && fails() ? -ENOBUFS : real_send(s, buf, len);
+
+	if (die > 0 && --die == 0)
+		_exit(0);
+	return err;
 }
 
 ssize_t sys_receive(enum sys_socket s, void *buf, size_t cap, bool wait)
@@ -167,13 +173,74 @@ TEST("E16: link_add leaves nothing when any of its calls fails, for a bridge and
 {
 	request(OP_link_add);
 	strcpy(q.args.link_add.name, "pt-br1");
-	CHECK_INT(fail_each(), 3);
+	CHECK_INT(fail_each(), 4);
 	request(OP_link_add);
 	q.args.link_add.kind = LINK_VETH;
 	q.args.link_add.has_peer = true;
 	strcpy(q.args.link_add.name, "pt-v0");
 	strcpy(q.args.link_add.peer, "pt-v1");
-	CHECK_INT(fail_each(), 5);
+	CHECK_INT(fail_each(), 6);
+	clean();
+}
+
+TEST("E16: link_add leaves nothing when the kernel's answer to any of its calls is lost")
+{
+	lose = true;
+	request(OP_link_add);
+	strcpy(q.args.link_add.name, "pt-br1");
+	CHECK(fail_each() >= 4);
+	lose = false;
+	clean();
+}
+
+// A helper that is killed behind the nth message; returns whether a link with our prefix is left without our mark.
+static bool unmarked_after(unsigned n)
+{
+	struct confine_path paths[SYS_PATHS_MAX];
+	size_t npaths;
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (real_open(paths, &npaths) != NULL) // sockets of its own, which die with it
+			_exit(2);
+		die = n;
+		call();
+		_exit(1);
+	}
+	waitpid(pid, &status, 0);
+	return status != 0 || system("ip -o link | grep 'pt-' | grep -qv 'alias postern:'") == 0;
+}
+
+TEST("E16: killed behind any message of link_add, the net cell leaves no link without its mark, and marks no other")
+{
+	CHECK(system("ip link add other type bridge") == 0);
+	for (unsigned n = 1; n <= 4; n++) {
+		request(OP_link_add);
+		strcpy(q.args.link_add.name, "pt-br1");
+		CHECK(!unmarked_after(n));
+		clean();
+		request(OP_link_add);
+		q.args.link_add.kind = LINK_VETH;
+		q.args.link_add.has_peer = true;
+		strcpy(q.args.link_add.name, "pt-v0");
+		strcpy(q.args.link_add.peer, "pt-v1");
+		CHECK(!unmarked_after(n));
+		clean();
+	}
+	CHECK(system("ip -o link show other | grep -q alias") != 0 && system("ip link del other") == 0);
+}
+
+TEST("a link that is there already is neither marked nor deleted by link_add, and no new one stays in a group")
+{
+	CHECK(system("ip link add pt-br1 type bridge") == 0);
+	request(OP_link_add);
+	strcpy(q.args.link_add.name, "pt-br1");
+	CHECK_STR(op_status_name(call()), "exists");
+	CHECK(system("ip -o link show pt-br1 | grep -q alias") != 0);
+	strcpy(q.args.link_add.name, "pt-br0");
+	CHECK_STR(op_status_name(call()), "ok");
+	CHECK(system("ip -o link show pt-br0 | grep -q 'group default.*alias postern:bridge'") == 0);
 	clean();
 }
 
