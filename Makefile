@@ -54,7 +54,7 @@ MUSL_LD = -Os -flto -fPIE -static -nostartfiles -Wl,-pie,--no-dynamic-linker,-z,
 srcs = $(sort $(wildcard $(1)/*.c))
 objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(call srcs,$(1)))
 
-PROTO_WIRE := $(addprefix $(BUILD)/obj/proto/,mp.o wire.o)
+PROTO_WIRE := $(addprefix $(BUILD)/obj/proto/,mp.o wire.o wire_kinds.o)
 PROTO_HELPER := $(PROTO_WIRE) $(BUILD)/obj/proto/helper.o
 PROTO_GUEST := $(PROTO_WIRE) $(BUILD)/obj/proto/guest.o
 PROTO_RPC := $(BUILD)/obj/proto/rpc.o
@@ -144,7 +144,7 @@ $(BUILD)/bin/$(1): $$($(1)_OBJS) Makefile
 endef
 $(foreach p,$(STATIC),$(eval $(call link_static,$(p))))
 
-INIT_OBJS := $(patsubst %.c,$(BUILD)/musl/%.o,$(call srcs,guest-init) proto/mp.c proto/wire.c proto/guest.c)
+INIT_OBJS := $(patsubst %.c,$(BUILD)/musl/%.o,$(call srcs,guest-init) proto/mp.c proto/wire.c proto/wire_kinds.c proto/guest.c)
 $(BUILD)/musl/%.o: %.c Makefile $(BUILD)/musl-include/.made | $(GENERATED)
 	@mkdir -p $(@D)
 	$(call say,CC)$(MUSLCC) $(MUSL_FLAGS) -c $< -o $@

@@ -15,9 +15,9 @@
 #define WIRE_IFNAMES_MAX 64
 
 struct wire_addr {
-	uint8_t family;  // 4 or 6
-	uint8_t prefix;  // 0 to 32 or 128
-	uint8_t addr[16];  // network byte order; IPv4 in the first 4 bytes, the rest zero
+	uint8_t family;   // 4 or 6
+	uint8_t prefix;   // 0 to 32 or 128
+	uint8_t addr[16]; // network byte order; IPv4 in the first 4 bytes, the rest zero
 };
 
 struct wire_ifname_list {
@@ -35,17 +35,17 @@ typedef uint32_t wire_u32;
 typedef uint64_t wire_u64;
 typedef int32_t wire_i32;
 typedef bool wire_flag;
-typedef uint32_t wire_choice;  // one of an enum's values, 0 to max
-typedef char wire_ifname[16];  // 1 to 15 of [A-Za-z0-9_.-], not "." or ".."
-typedef char wire_vmid[64 + 1];  // [a-z0-9][a-z0-9-]{0,63}
-typedef char wire_relpath[256];  // relative, no empty, "." or ".." component, no control character
-typedef char wire_text[128];  // printable UTF-8 without control characters
-typedef uint8_t wire_mac[6];  // unicast, not all zero
+typedef uint32_t wire_choice;   // one of an enum's values, 0 to max
+typedef char wire_ifname[16];   // 1 to 15 of [A-Za-z0-9_.-], not "." or ".."
+typedef char wire_vmid[64 + 1]; // [a-z0-9][a-z0-9-]{0,63}
+typedef char wire_relpath[256]; // relative, no empty, "." or ".." component, no control character
+typedef char wire_text[128];    // printable UTF-8 without control characters
+typedef uint8_t wire_mac[6];    // unicast, not all zero
 typedef struct wire_addr wire_addr;
 typedef uint8_t wire_hash[32];
 typedef struct wire_ifname_list wire_ifnames;
-typedef struct mp_slice wire_bytes;  // borrowed bin
-typedef struct wire_bytes_list wire_bytes_list;  // borrowed array of bin
+typedef struct mp_slice wire_bytes;             // borrowed bin
+typedef struct wire_bytes_list wire_bytes_list; // borrowed array of bin
 
 enum wire_kind {
 #define WIRE_KIND(kind) W_##kind,
@@ -60,7 +60,7 @@ struct wire_field {
 	enum wire_need need;
 	size_t off;  // of the value in the struct
 	size_t has;  // of its `bool has_…`
-	int64_t min;  // numbers: smallest; text, bytes, lists: fewest bytes or elements; unused where the kind says it all (both 0)
+	int64_t min; // numbers: smallest; text, bytes, lists: fewest bytes or elements; unused where the kind says it all (both 0)
 	int64_t max;
 	const char *doc;
 };

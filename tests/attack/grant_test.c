@@ -1,5 +1,5 @@
 // The grants against a VM that owns its own directory: everything in root/ is under the VM's uid, which swaps, links and lies.
-// LINK: helper/common/fdpass.o proto/helper.o proto/wire.o proto/mp.o
+// LINK: helper/common/fdpass.o proto/helper.o proto/wire.o proto/wire_kinds.o proto/mp.o
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/un.h>

@@ -1,5 +1,5 @@
 // The jail cell on the real kernel: creating, giving, killing, removing, and a daemon that asks for what isn't its own.
-// LINK: helper/common/fdpass.o proto/helper.o proto/wire.o proto/mp.o
+// LINK: helper/common/fdpass.o proto/helper.o proto/wire.o proto/wire_kinds.o proto/mp.o
 #include "tests/lib/cells.h"
 
 #define JAIL CELLS_BASE "/jail/qemu/vm1"

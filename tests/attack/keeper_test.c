@@ -1,6 +1,7 @@
 // The keeper, started as a VM is: by the jail and spawn cells, in its jail. Where QEMU would stand, a VMM stands that does as it is told over the console.
-// LINK: helper/common/fdpass.o proto/helper.o proto/wire.o proto/mp.o
+// LINK: helper/common/fdpass.o proto/helper.o proto/wire.o proto/wire_kinds.o proto/mp.o
 #include <dirent.h>
+#include <errno.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <time.h>
@@ -85,7 +86,10 @@ static int console(void)
 		usleep(10000);
 	cells_must(rep.status == OPS_OK, "grant_console");
 	snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d", out[0]);
-	cells_must(connect(sock, (const struct sockaddr *)&address, sizeof address) == 0, "connect to the console");
+	// Granted between the keeper's bind and its listen, it takes connections a moment later.
+	for (int i = 0; i < 500 && connect(sock, (const struct sockaddr *)&address, sizeof address) != 0; i++)
+		usleep(errno == ECONNREFUSED ? 10000 : 1000000);
+	cells_must(getpeername(sock, (struct sockaddr *)&address, &(socklen_t){sizeof address}) == 0, "connect to the console");
 	close(out[0]);
 	return sock;
 }

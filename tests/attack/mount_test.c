@@ -1,5 +1,5 @@
 // The vol cell on the real kernel: ext4 on loop devices, and a daemon that names devices, targets and options that aren't its own.
-// LINK: helper/common/fdpass.o proto/helper.o proto/wire.o proto/mp.o
+// LINK: helper/common/fdpass.o proto/helper.o proto/wire.o proto/wire_kinds.o proto/mp.o
 #include <linux/loop.h>
 #include <sys/ioctl.h>
 #include <sys/sysmacros.h>

@@ -1,5 +1,5 @@
 // A real QEMU with a real kernel in its jail, started by the release cells: what runs, what it may, what it holds, and how it ends.
-// LINK: helper/common/fdpass.o proto/helper.o proto/wire.o proto/mp.o
+// LINK: helper/common/fdpass.o proto/helper.o proto/wire.o proto/wire_kinds.o proto/mp.o
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <sys/ioctl.h>

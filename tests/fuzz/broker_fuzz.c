@@ -1,4 +1,4 @@
-// LINK: helper/broker/packet.o helper/common/recheck.o helper/common/rules.o helper/common/policy.o proto/mp.o proto/wire.o proto/helper.o
+// LINK: helper/broker/packet.o helper/common/recheck.o helper/common/rules.o helper/common/policy.o proto/mp.o proto/wire.o proto/wire_kinds.o proto/helper.o
 //
 // The broker's whole path from the daemon's bytes to a cell: first byte picks request, hello or a cell's answer.  What is decoded must pass the
 // cell's own check, must be judged by the policy without a fault, and what a cell may answer must fit into a packet.

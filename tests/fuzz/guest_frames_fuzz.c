@@ -1,5 +1,5 @@
 // LINK: guest-init/conn.o guest-init/command.o guest-init/users.o guest-init/job.o guest-init/text.o unpriv/common/guestwire.o proto/guest.o
-// LINK: proto/wire.o proto/mp.o
+// LINK: proto/wire.o proto/wire_kinds.o proto/mp.o
 //
 // Both readers of the guest wire on arbitrary bytes in pieces: the agent's, up to a command ready to start, and the host's, which must
 // stop at the same place for the same bytes however they were cut.  The first byte chooses the side and the size of the pieces.

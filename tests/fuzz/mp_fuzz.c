@@ -1,4 +1,4 @@
-// LINK: proto/mp.o proto/wire.o proto/helper.o proto/guest.o
+// LINK: proto/mp.o proto/wire.o proto/wire_kinds.o proto/helper.o proto/guest.o
 // LIBS: -lmsgpackc
 //
 // The msgpack reader and the row codec on arbitrary bytes, with msgpack-c as oracle: what we accept it must accept with the same length,

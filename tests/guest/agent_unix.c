@@ -4,7 +4,7 @@
 //
 // What a request would do to the machine is printed instead.  CONFIG in the environment is a postern.json.
 // LINK: guest-init/agent.o guest-init/serve.o guest-init/exec.o guest-init/relay.o guest-init/command.o guest-init/users.o guest-init/job.o
-// LINK: guest-init/conn.o guest-init/config.o guest-init/json.o guest-init/cmdline.o guest-init/text.o proto/guest.o proto/wire.o proto/mp.o
+// LINK: guest-init/conn.o guest-init/config.o guest-init/json.o guest-init/cmdline.o guest-init/text.o proto/guest.o proto/wire.o proto/wire_kinds.o proto/mp.o
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-// LINK: proto/mp.o proto/wire.o proto/helper.o proto/guest.o
+// LINK: proto/mp.o proto/wire.o proto/wire_kinds.o proto/helper.o proto/guest.o
 //
 // The row-driven codec: literal byte vectors of both wires, every refusal, and round trips of every operation and message.
 #include "tests/lib/test.h"

@@ -1,4 +1,4 @@
-// LINK: helper/broker/packet.o helper/common/recheck.o proto/mp.o proto/wire.o proto/helper.o
+// LINK: helper/broker/packet.o helper/common/recheck.o proto/mp.o proto/wire.o proto/wire_kinds.o proto/helper.o
 // LIBS: -lmsgpackc
 //
 // B24: every message of 1 to 3 bytes, all 16,843,008 of them, and every one of 4 that starts like a request.  Each lies at the end of its

@@ -1,4 +1,4 @@
-// LINK: helper/broker/packet.o helper/common/recheck.o proto/mp.o proto/wire.o proto/helper.o
+// LINK: helper/broker/packet.o helper/common/recheck.o proto/mp.o proto/wire.o proto/wire_kinds.o proto/helper.o
 //
 // Literal bytes of the daemon's wire, so that no change of packer and reader together goes unseen.
 #include "helper/broker/packet.h"

@@ -1,5 +1,5 @@
 // LINK: helper/common/cell.o helper/common/confine.o helper/common/fdpass.o helper/common/policy.o helper/common/recheck.o
-// LINK: helper/common/rules.o proto/helper.o proto/wire.o proto/mp.o
+// LINK: helper/common/rules.o proto/helper.o proto/wire.o proto/wire_kinds.o proto/mp.o
 // LIBS: -lcap-ng
 //
 // I8: what a broker that was taken over can send to a cell.  The test is the cell: it has handlers of its own for three operations.

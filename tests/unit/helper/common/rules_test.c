@@ -1,4 +1,4 @@
-// LINK: helper/common/rules.o helper/common/policy.o proto/helper.o proto/wire.o proto/mp.o
+// LINK: helper/common/rules.o helper/common/policy.o proto/helper.o proto/wire.o proto/wire_kinds.o proto/mp.o
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>

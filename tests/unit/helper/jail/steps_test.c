@@ -2,7 +2,7 @@
 // after any step must be finished by the next call, and one whose call fails must hold no descriptor and be finished by the next call too.
 // LINK: helper/jail/common.o helper/jail/create.o helper/jail/give.o helper/jail/remove.o helper/jail/empty.o helper/jail/layout.o
 // LINK: helper/common/cell.o helper/common/rules.o helper/common/recheck.o helper/common/fdpass.o helper/common/confine.o
-// LINK: helper/common/policy.o proto/helper.o proto/wire.o proto/mp.o
+// LINK: helper/common/policy.o proto/helper.o proto/wire.o proto/wire_kinds.o proto/mp.o
 // LIBS: -lcap-ng
 
 #include <dirent.h>

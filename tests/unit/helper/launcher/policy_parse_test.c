@@ -1,4 +1,4 @@
-// LINK: helper/launcher/policy_parse.o helper/common/policy.o proto/wire.o proto/mp.o
+// LINK: helper/launcher/policy_parse.o helper/common/policy.o proto/wire.o proto/wire_kinds.o proto/mp.o
 #include "helper/launcher/policy_file.h"
 #include "tests/lib/test.h"
 

@@ -2,7 +2,7 @@
 // nothing is executed when a step failed, and that the cell loses no descriptor.
 // LINK: helper/spawn/child.o helper/spawn/plan.o helper/spawn/limits.o helper/spawn/spawn.o helper/jail/layout.o helper/jail/cgroup.o
 // LINK: helper/common/cell.o helper/common/rules.o helper/common/recheck.o helper/common/fdpass.o helper/common/confine.o
-// LINK: helper/common/policy.o helper/common/rootpath.o proto/helper.o proto/wire.o proto/mp.o
+// LINK: helper/common/policy.o helper/common/rootpath.o proto/helper.o proto/wire.o proto/wire_kinds.o proto/mp.o
 // LIBS: -lcap-ng
 #include <errno.h>
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 // The vol cell without a kernel: every system call is written down, and can fail.
 // LINK: helper/vol/mount.o helper/vol/source.o helper/vol/target.o helper/vol/mountinfo.o
 // LINK: helper/common/cell.o helper/common/rules.o helper/common/recheck.o helper/common/fdpass.o helper/common/confine.o
-// LINK: helper/common/policy.o proto/helper.o proto/wire.o proto/mp.o
+// LINK: helper/common/policy.o proto/helper.o proto/wire.o proto/wire_kinds.o proto/mp.o
 // LIBS: -lcap-ng
 #include <errno.h>
 #include <stdarg.h>

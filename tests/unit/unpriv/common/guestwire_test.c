@@ -1,4 +1,4 @@
-// LINK: unpriv/common/guestwire.o proto/guest.o proto/wire.o proto/mp.o
+// LINK: unpriv/common/guestwire.o proto/guest.o proto/wire.o proto/wire_kinds.o proto/mp.o
 //
 // Both ends of the conversation: what the host builds the guest's reader takes, what a guest may say the host's reader gives out.
 #include "unpriv/common/guestwire.h"

@@ -1,5 +1,5 @@
 // LINK: unpriv/posternd/helper_client.o unpriv/posternd/helper_packet.o unpriv/posternd/mem.o unpriv/posternd/text.o unpriv/posternd/utf8.o
-// LINK: unpriv/common/log.o proto/helper.o proto/wire.o proto/mp.o
+// LINK: unpriv/common/log.o proto/helper.o proto/wire.o proto/wire_kinds.o proto/mp.o
 // LIBS: -levent_core
 // The client of the helper, against a broker that this file plays on the other end of a socket pair.
 #include <errno.h>

@@ -1,5 +1,5 @@
 // LINK: unpriv/posternd/relay.o unpriv/posternd/hybrid.o unpriv/posternd/unix_connect.o unpriv/posternd/agent.o unpriv/common/guestwire.o
-// LINK: unpriv/posternd/mem.o unpriv/posternd/text.o unpriv/posternd/utf8.o unpriv/common/log.o proto/guest.o proto/wire.o proto/mp.o
+// LINK: unpriv/posternd/mem.o unpriv/posternd/text.o unpriv/posternd/utf8.o unpriv/common/log.o proto/guest.o proto/wire.o proto/wire_kinds.o proto/mp.o
 // LIBS: -levent_core
 // Bytes between two sockets, the hybrid vsock handshake, and short calls to an agent; the VM's side is played here on a Unix socket.
 #include "unpriv/posternd/relay.h"

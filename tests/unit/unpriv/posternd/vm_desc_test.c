@@ -1,5 +1,5 @@
 // LINK: unpriv/posternd/vm_desc.o unpriv/posternd/vm_desc_json.o unpriv/posternd/addr.o unpriv/posternd/base64.o unpriv/posternd/mem.o
-// LINK: unpriv/posternd/text.o unpriv/posternd/utf8.o unpriv/common/log.o proto/wire.o proto/mp.o
+// LINK: unpriv/posternd/text.o unpriv/posternd/utf8.o unpriv/common/log.o proto/wire.o proto/wire_kinds.o proto/mp.o
 // LIBS: -ljansson -lcrypto
 #include "unpriv/posternd/vm_desc.h"
 
