@@ -1,6 +1,6 @@
 // LINK: helper/net/address.o helper/net/fw.o helper/net/fw_batch.o helper/net/link.o helper/net/ping.o helper/net/rtnl.o helper/net/sys.o
 // LINK: helper/net/sysctl.o helper/net/tap.o helper/common/cell.o helper/common/confine.o helper/common/fdpass.o helper/common/policy.o
-// LINK: helper/common/recheck.o helper/common/rules.o proto/helper.o proto/wire.o proto/mp.o
+// LINK: helper/common/recheck.o helper/common/rules.o proto/helper.o proto/wire.o proto/wire_kinds.o proto/mp.o
 // LIBS: -lcap-ng -lnftnl -lmnl -lnl-3
 //
 // The net cell's operations on the real kernel, in a network namespace that the test makes, through cell_handle() as the broker would call
