@@ -1,7 +1,6 @@
 // Rows of postern.toml. See config.h.
 #include "unpriv/posternd/config.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "proto/rpc.h"
@@ -128,11 +127,22 @@ static bool check_vmm(struct toml_file *f, const struct toml *root, const struct
 	return toml_complain(f, at(root, "vm", "vmm"), "\"%s\" is no VMM: cloud-hypervisor, firecracker or qemu", c->vmm);
 }
 
+// Reads a uid that a user may have, without the last, which stands for none.
+static bool take_uid(const char **text, uint32_t *uid)
+{
+	char *end;
+	if (**text < '0' || **text > '9')
+		return false;
+	unsigned long long n = strtoull(*text, &end, 10); // more than fits is ULLONG_MAX
+	*text = end;
+	*uid = (uint32_t)n;
+	return n >= 1000 && n < UINT32_MAX;
+}
+
 static bool check_uids(struct toml_file *f, const struct toml *root, struct config *c)
 {
-	int used = 0;
-	if (sscanf(c->uid_range_text, "%u-%u%n", &c->uid_first, &c->uid_last, &used) == 2 && c->uid_range_text[used] == '\0' &&
-	    c->uid_first >= 1000 && c->uid_first <= c->uid_last)
+	const char *p = c->uid_range_text;
+	if (take_uid(&p, &c->uid_first) && *p++ == '-' && take_uid(&p, &c->uid_last) && *p == '\0' && c->uid_first <= c->uid_last)
 		return true;
 	return toml_complain(f, at(root, "vm", "uid_range"), "\"%s\" is no range of uids such as 900000-999999", c->uid_range_text);
 }
