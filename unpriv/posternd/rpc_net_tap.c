@@ -15,6 +15,7 @@
 #include "unpriv/posternd/rpc_net.h"
 #include "unpriv/posternd/tap.h"
 #include "unpriv/posternd/task.h"
+#include "unpriv/posternd/tenant.h"
 
 #define TAPS_MAX 1024 // of one delete
 
@@ -274,6 +275,8 @@ static bool params_fit(struct request *rq, const struct rpc_net_vm_create_tap_pa
 		fail_params(rq, "count: can't be given together with name or mac");
 	else if (p->has_mac && !mac_parse(p->mac, mac))
 		fail_params(rq, "mac: \"%s\" is no unicast MAC address", p->mac);
+	else if (p->has_bridge && !tenant_may_join(rq->tenant, p->bridge))
+		fail(rq, FAIL_NOT_FOUND, "there is no bridge %s", p->bridge);
 	else
 		return true;
 	return false;

@@ -7,6 +7,7 @@
 #include "unpriv/posternd/daemon.h"
 #include "unpriv/posternd/rpc_vm.h"
 #include "unpriv/posternd/task.h"
+#include "unpriv/posternd/tenant.h"
 
 #define STOP_SECS 10 // default of stop's timeout_secs
 
@@ -61,13 +62,11 @@ static bool vmm_fits(struct request *rq, const struct rpc_vm_create_params *p)
 static bool nets_fit(struct request *rq, const struct vm_desc *d)
 {
 	for (unsigned i = 0; i < d->nnets; i++) {
-		const struct row_bridge *b = d->nets[i].bridge != NULL ? cache_find_bridge(d->nets[i].bridge) : NULL;
-		const struct row_tap *t = d->nets[i].tap != NULL ? cache_find_tap(d->nets[i].tap) : NULL;
-		if (b != NULL && !tenant_sees(rq, b->tenant)) {
-			fail(rq, FAIL_NOT_FOUND, "there is no bridge %s", b->name);
+		if (d->nets[i].bridge != NULL && !tenant_may_join(rq->tenant, d->nets[i].bridge)) {
+			fail(rq, FAIL_NOT_FOUND, "there is no bridge %s", d->nets[i].bridge);
 			return false;
 		}
-		if (d->nets[i].tap != NULL && (t == NULL || t->phase != PHASE_DONE || t->vm != NULL || !tenant_sees(rq, t->tenant))) {
+		if (d->nets[i].tap != NULL && !tenant_may_take(rq->tenant, d->nets[i].tap)) {
 			fail_hint(rq, FAIL_NOT_FOUND, "Make it with net.vm.create_tap.", "there is no managed tap %s that a VM could have",
 			          d->nets[i].tap);
 			return false;

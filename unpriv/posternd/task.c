@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "unpriv/common/log.h"
+#include "unpriv/posternd/tenant.h"
 
 void *task_new(size_t size, const char *what, struct request *rq, void (*run)(struct task *t))
 {
@@ -145,5 +146,5 @@ bool task_refused(struct task *t)
 
 bool tenant_sees(const struct request *rq, const char *tenant)
 {
-	return rq->tenant == NULL || (tenant != NULL && strcmp(rq->tenant, tenant) == 0);
+	return tenant_may(rq->tenant, tenant);
 }

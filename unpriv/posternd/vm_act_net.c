@@ -10,6 +10,7 @@
 #include "unpriv/posternd/nat.h"
 #include "unpriv/posternd/net_view.h"
 #include "unpriv/posternd/tap.h"
+#include "unpriv/posternd/tenant.h"
 #include "unpriv/posternd/vm_act.h"
 
 #include "unpriv/common/log.h"
@@ -96,10 +97,25 @@ static void tap_run(struct task *t)
 	}
 }
 
+// Once more what compute.vm.create asked: since then the name may have become another tenant's.
+static const char *not_theirs(const struct vm *vm, const struct vm_desc_net *n)
+{
+	if (n->tap != NULL)
+		return tenant_may_take(vm->tenant, n->tap) ? NULL : "there is no such tap";
+	return n->bridge == NULL || tenant_may_join(vm->tenant, n->bridge) ? NULL : "there is no such bridge";
+}
+
 void vm_act_tap(struct vm *vm)
 {
-	struct act *a = act_new(vm, tap_run);
+	const char *wrong = not_theirs(vm, &vm->desc.nets[vm->index]);
+	struct act *a;
 
+	if (wrong != NULL) {
+		act_failed(vm, FAIL_NOT_FOUND, wrong);
+		vm_step(vm, VM_EV_FAILED);
+		return;
+	}
+	a = act_new(vm, tap_run);
 	if (vm->desc.nets[vm->index].tap != NULL)
 		task_run(&a->t);
 	else

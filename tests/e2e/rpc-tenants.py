@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+"""Two tenants with every right of their own: what one of them has, the other can neither see, use, change nor wait for."""
+import hashlib
+import json
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
+import ground  # noqa: E402
+from rpctest import Http, call, check, equal, main, test  # noqa: E402
+
+TENANTS = ("a", "b")
+ACL = "".join("""
+[[group]]
+name = "%s"
+users = ["token:%s"]
+[[ace]]
+right = "write"
+groups = ["%s"]
+tenant = "%s"
+""" % (t, hashlib.sha256(t.encode()).hexdigest(), t, t) for t in TENANTS) + """
+[[group]]
+name = "root"
+users = ["token:%s"]
+[[ace]]
+right = "admin"
+groups = ["root"]
+""" % hashlib.sha256(b"root").hexdigest()
+KERNEL = dict(kernel="kernel", disks=[])
+
+
+def ask(who, method, **params):
+    h = Http()
+    answer = json.loads(h.post(call(method, params), extra="Authorization: Bearer %s\r\n" % who)[2])
+    h.close()
+    return answer
+
+
+def ok(who, method, **params):
+    answer = ask(who, method, **params)
+    check("result" in answer, "%s %s %r: %r" % (who, method, params, answer.get("error")))
+    return answer["result"]
+
+
+def absent(who, method, **params):
+    """It is answered as if there were no such thing."""
+    answer = ask(who, method, **params)
+    equal(answer.get("error", {}).get("data", {}).get("kind"), "not_found")
+    return answer["error"]
+
+
+def begin():
+    """Nothing of an earlier test, and a file that both tenants may name as a kernel; nothing boots here."""
+    for vm in ok("root", "compute.vm.list")["vms"]:
+        ok("root", "compute.vm.remove", id=vm["id"], force=True)
+    ok("root", "net.vm.delete_tap", names=["pt-x", "pt-y"])
+    ok("root", "net.bridge.delete", name="pt-br1")
+    for t in TENANTS:
+        ground.directory(ground.HOME + "/images/" + t)
+        ground.write(ground.HOME + "/images/%s/kernel" % t, "kernel\n")
+
+
+@test("a bridge of another tenant can't be joined by a new tap, by a port, or by a VM")
+def _():
+    begin()
+    ok("b", "net.bridge.add", name="pt-br1")
+    absent("a", "net.vm.create_tap", name="pt-x", bridge="pt-br1")
+    absent("a", "net.vm.create_tap", count=2, bridge="pt-br1")
+    ok("a", "net.vm.create_tap", name="pt-x")
+    absent("a", "net.bridge.add_port", bridge="pt-br1", port="pt-x")
+    absent("a", "compute.vm.create", name="va", nets=[dict(bridge="pt-br1")], **KERNEL)
+    check("master" not in json.loads(ground.run("ip", "-j", "link", "show", "pt-x"))[0], "pt-x joined")
+    ok("a", "net.vm.delete_tap", name="pt-x")
+    ok("b", "net.bridge.delete", name="pt-br1")
+
+
+@test("a tap of another tenant is neither listed, deleted, joined to a bridge nor given to a VM")
+def _():
+    begin()
+    ok("b", "net.vm.create_tap", name="pt-x")
+    equal(ok("a", "net.vm.list")["taps"], [])
+    equal(ok("a", "net.vm.delete_tap", name="pt-x")["changed"], False)
+    absent("a", "compute.vm.create", name="va", nets=[dict(tap="pt-x")], **KERNEL)
+    equal(ask("a", "net.vm.create_tap", name="pt-x")["error"]["data"]["kind"], "already_exists")
+    equal(len(ok("b", "net.vm.list")["taps"]), 1)
+    ok("b", "net.vm.delete_tap", name="pt-x")
+
+
+@test("a VM that named a bridge before another tenant made it doesn't start on it")
+def _():
+    begin()
+    ok("a", "compute.vm.create", name="va", nets=[dict(bridge="pt-br1")], **KERNEL)
+    ok("b", "net.bridge.add", name="pt-br1")
+    absent("a", "compute.vm.start", id="va")
+    equal([b["ports"] for b in ok("b", "net.bridge")["bridges"] if b["name"] == "pt-br1"], [[]])
+    ok("a", "compute.vm.remove", id="va", force=True)
+    ok("b", "net.bridge.delete", name="pt-br1")
+
+
+@test("a VM that named a tap which another tenant has made anew doesn't start with it")
+def _():
+    begin()
+    ok("a", "net.vm.create_tap", name="pt-x")
+    ok("a", "compute.vm.create", name="va", nets=[dict(tap="pt-x")], **KERNEL)
+    ok("a", "net.vm.delete_tap", name="pt-x")
+    ok("b", "net.vm.create_tap", name="pt-x")
+    absent("a", "compute.vm.start", id="va")
+    ok("a", "compute.vm.remove", id="va", force=True)
+    ok("b", "net.vm.delete_tap", name="pt-x")
+
+
+@test("a VM of another tenant is neither listed, shown, started, stopped, removed nor entered")
+def _():
+    begin()
+    ok("b", "compute.vm.create", name="vb", **KERNEL)
+    equal(ok("a", "compute.vm.list")["vms"], [])
+    for method, more in (("status", {}), ("start", {}), ("stop", {}), ("logs", {}), ("exec", dict(argv=["true"])), ("exec.endpoint", {}), ("console.endpoint", {})):
+        absent("a", "compute.vm." + method, id="vb", **more)
+    equal(ok("a", "compute.vm.remove", id="vb", force=True)["changed"], False)
+    equal(ask("a", "compute.vm.create", name="vb", **KERNEL)["error"]["data"]["kind"], "already_exists")
+    equal([v["id"] for v in ok("b", "compute.vm.list")["vms"]], ["vb"])
+    ok("b", "compute.vm.remove", id="vb", force=True)
+
+
+@test("an image of another tenant can't be named, by no path")
+def _():
+    begin()
+    ground.write(ground.HOME + "/images/b/secret.ext4", "b's\n")
+    for path in ("b/secret.ext4", "../b/secret.ext4", "/srv/postern/images/b/secret.ext4", "./../b/secret.ext4"):
+        answer = ask("a", "compute.vm.create", name="va", kernel="kernel", disks=[dict(path=path, readonly=True)])
+        if "result" in answer:  # below its own directory there may be such a path: then there is no file
+            check("error" in ask("a", "compute.vm.start", id="va"), "it starts with " + path)
+            ok("a", "compute.vm.remove", id="va", force=True)
+    os.unlink(ground.HOME + "/images/b/secret.ext4")
+
+
+@test("who has no tenant sees what both have")
+def _():
+    begin()
+    ok("a", "net.vm.create_tap", name="pt-x")
+    ok("b", "net.vm.create_tap", name="pt-y")
+    equal([t["name"] for t in ok("root", "net.vm.list")["taps"]], ["pt-x", "pt-y"])
+    ok("root", "net.vm.delete_tap", names=["pt-x", "pt-y"])
+
+
+main(acl=ACL)
