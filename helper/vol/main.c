@@ -72,6 +72,7 @@ int main(void)
 
 	cell_start(&cell, NAME);
 	prepare(&cell.policy);
+	umask(022); // whoever may use a mount passes through the directories that were made for it
 	give_up_rights(&cell);
 	cell.tick_ms = -1;
 	cell_loop(&cell, cell_table);

@@ -327,6 +327,18 @@ def _():
         clear()
 
 
+@test("E3: directories made for a mount belong to the vol cell, and everybody can pass through them to the mount")
+def _():
+    clear()
+    with Helper() as helper:
+        helper.ok("mount", mount_args("made/on/the/way", create_target=True))
+        for made in ("made", "made/on", "made/on/the"):
+            st = os.stat(os.path.join(ROOT, made))
+            equal((st.st_uid, st.st_gid, st.st_mode & 0o7777), (ground.VOL, ground.VOL, 0o755), "owner, group and mode of " + made)
+        helper.ok("unmount", {"target": "made/on/the/way"})
+    clear()
+
+
 @test("E8: what is busy stays mounted, and goes when asked for lazily")
 def _():
     clear()
