@@ -48,8 +48,8 @@ def path():
 
 def connect():
     s = socket.socket(socket.AF_UNIX)
+    s.connect(path())  # without a time limit: with one, a full queue of the listener is an error
     s.settimeout(DEADLINE)
-    s.connect(path())
     return s
 
 
