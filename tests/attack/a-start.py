@@ -215,6 +215,93 @@ def _():
         serves_or_refuses(prepare=limit(resource.RLIMIT_NPROC, n))
 
 
+@test("A13: a limit of a second of processor time gives a whole helper or none")
+def _():
+    serves_or_refuses(prepare=limit(resource.RLIMIT_CPU, 1))
+
+
+@test("A14: limits of 0 on locked memory, signals, message queues and locks give a whole helper or none")
+def _():
+    for what in (resource.RLIMIT_MEMLOCK, 11, resource.RLIMIT_MSGQUEUE, 10):  # SIGPENDING, LOCKS
+        serves_or_refuses(prepare=limit(what, 0))
+
+
+@test("A15: the invoker's nice value and idle scheduling aren't the helper's")
+def _():
+    with Helper(prepare=lambda: (os.nice(19), os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0)))) as helper:
+        sound(helper)
+        for name, pid in helper.processes().items():
+            equal((os.getpriority(os.PRIO_PROCESS, pid), os.sched_getscheduler(pid)), (0, os.SCHED_OTHER), "nice value and policy of " + name)
+
+
+@test("A16: a umask of 0 or 0777 changes no mode of what the helper makes")
+def _():
+    seen = set()
+    for mask in (0, 0o777, 0o022):
+        with Helper(prepare=lambda: os.umask(mask)) as helper:
+            sound(helper)
+            vm = {"vmm": hostile.VMM_QEMU, "id": "masked"}
+            helper.ok("jail_create", dict(vm, uid=ground.VM_UIDS[0]))
+            jail = ground.HOME + "/jail/qemu/masked"
+            seen.add(tuple(os.stat(p).st_mode for p in (jail, jail + "/root", jail + "/record", "/run/postern-helper", "/run/postern-helper/lock")))
+            helper.ok("jail_remove", vm)
+    equal(len(seen), 1, "different modes")
+
+
+@test("A17: started in a directory that is deleted, or that it may not read, it changes to / and serves")
+def _():
+    def deleted():
+        d = "/tmp/postern-test-%d" % os.getpid()
+        os.mkdir(d)
+        os.chdir(d)
+        os.rmdir(d)
+    serves(prepare=deleted)
+    shut = hostile.SCRATCH + "/shut"
+    ground.directory(shut, ground.DAEMON, ground.DAEMON, 0o700)
+    serves(prepare=lambda: (os.chdir(shut), os.chmod(shut, 0)))
+    os.rmdir(shut)
+    with Helper() as helper:
+        for name, pid in helper.processes().items():
+            equal(os.readlink("/proc/%d/cwd" % pid), "/", "the directory of " + name)
+
+
+@test("A28: without one of its capabilities in the bounding set it refuses to start, and changes nothing")
+def _():
+    for cap in (0, 3, 5, 6, 7, 8, 12, 21, 27):
+        def spoil():
+            want(libc.prctl(24, cap, 0, 0, 0) == 0, "PR_CAPBSET_DROP of %d" % cap)  # as root, then the daemon's uid
+            hostile.become_daemon()
+        refuses(as_daemon=False, prepare=spoil)
+
+
+@test("A29: a personality without address randomization, or with memory that is executable when readable, isn't the helper's")
+def _():
+    def odd():
+        want(libc.personality(0x0040000 | 0x0400000) >= 0, "personality")
+    with Helper(prepare=odd) as helper:
+        sound(helper)
+        for name, pid in helper.processes().items():
+            with open("/proc/%d/personality" % pid) as f:
+                equal(int(f.read(), 16), 0, "the personality of " + name)
+
+
+@test("A38: standard input that is a FIFO, a socket, a terminal or a directory is replaced")
+def _():
+    def fifo():
+        os.dup2(os.pipe()[0], 0)
+
+    def own_socket():
+        os.dup2(3, 0)
+
+    def directory():
+        os.dup2(os.open("/", os.O_RDONLY), 0)
+    for prepare in (fifo, own_socket, directory):
+        with Helper(prepare=prepare) as helper:
+            sound(helper)
+            for name, pid in helper.processes().items():
+                equal(os.readlink("/proc/%d/fd/0" % pid), "/dev/null", "standard input of " + name)
+
+
 def ignore(number):
     """Asks the kernel: libc refuses 32 and 33, which whatever runs the tests may have ignored as well."""
     action = struct.pack("@4Q", 1, 0, 0, 0)  # SIG_IGN, flags, restorer, mask

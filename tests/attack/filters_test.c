@@ -348,6 +348,40 @@ TEST("I4: no filter allows io_uring, userfaultfd, bpf, perf, keys, ptrace, kexec
 				FAIL("%s allows %s", f->name, never[n].name);
 }
 
+// clone(2)'s first argument: its flags, with the signal of the child's end in the low byte.
+TEST("G4: in a VM clone makes a thread or a plain fork, with no flag more or less, and clone3 is not there")
+{
+	static const uint64_t flags[] = {CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWUSER, CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWCGROUP, CLONE_NEWTIME,
+					 CLONE_PARENT, CLONE_VM, CLONE_FS, CLONE_FILES, CLONE_SIGHAND, CLONE_PTRACE, CLONE_UNTRACED, CLONE_VFORK,
+					 CLONE_PIDFD, CLONE_PARENT_SETTID, CLONE_IO, UINT64_C(1) << 32, UINT64_C(1) << 33};
+	static const uint64_t thread = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |
+				       CLONE_CHILD_CLEARTID,
+			      plain = CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD;
+	const struct filter *vm = filters;
+	struct seccomp_data d = {.nr = __NR_clone, .arch = AUDIT_ARCH_X86_64};
+
+	while (strcmp(vm->name, "vm") != 0)
+		vm++;
+	d.args[0] = thread;
+	CHECK_INT(interpret(vm, &d), SECCOMP_RET_ALLOW);
+	d.args[0] = plain;
+	CHECK_INT(interpret(vm, &d), SECCOMP_RET_ALLOW);
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		const uint64_t tries[] = {flags[i], flags[i] | SIGCHLD, thread ^ flags[i], plain ^ flags[i]};
+
+		for (size_t k = 0; k < sizeof(tries) / sizeof(tries[0]); k++) {
+			d.args[0] = tries[k];
+			CHECK_INT(interpret(vm, &d), SECCOMP_RET_KILL_PROCESS);
+		}
+	}
+	for (uint64_t signal = 0; signal < 256; signal++) {
+		d.args[0] = (plain & ~UINT64_C(0xff)) | signal;
+		CHECK_INT(interpret(vm, &d), signal == SIGCHLD ? SECCOMP_RET_ALLOW : SECCOMP_RET_KILL_PROCESS);
+	}
+	d.nr = __NR_clone3;
+	CHECK_INT(interpret(vm, &d), SECCOMP_RET_ERRNO | ENOSYS);
+}
+
 int main(void)
 {
 	return test_main();
