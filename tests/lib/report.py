@@ -31,10 +31,10 @@ def equal(got, wanted, what="value"):
 
 
 def main(clear=None):
-    """Runs the tests; an argument picks those whose sentence contains it.  clear() is called after one that failed."""
+    """Runs the tests; arguments pick those whose sentence contains one of them.  clear() is called after one that failed."""
     failed = 0
     for sentence, function in tests:
-        if len(sys.argv) > 1 and sys.argv[1] not in sentence:
+        if len(sys.argv) > 1 and not any(a in sentence for a in sys.argv[1:]):
             continue
         try:
             function()

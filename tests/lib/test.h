@@ -2,11 +2,14 @@
 //
 //	TEST("a bridge can't be deleted twice") { CHECK(f() == 0); CHECK_STR(s, "x"); }
 //	int main(void) { return test_main(); }
+//
+// TEST_ONLY in the environment picks the tests whose sentence contains it.
 #ifndef TESTS_LIB_TEST_H
 #define TESTS_LIB_TEST_H
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct test_case {
@@ -72,9 +75,12 @@ static inline void test_add_(struct test_case *t)
 
 static inline int test_main(void)
 {
+	const char *only = getenv("TEST_ONLY");
 	int failed = 0;
 
 	for (struct test_case *t = test_first_; t != NULL; t = t->next) {
+		if (only != NULL && strstr(t->name, only) == NULL)
+			continue;
 		test_failed_ = false;
 		test_skip_ = NULL;
 		t->run();
