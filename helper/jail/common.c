@@ -7,7 +7,7 @@
 #include "helper/jail/jail.h"
 #include "helper/jail/sys.h"
 
-struct jail_state jail_state = {.jail_root = -1, .image_root = -1};
+struct jail_state jail_state = {.jail_root = -1, .image_root = -1, .cgroups = {.v2 = -1, .v1 = {-1, -1, -1}}};
 
 // As getdents64(2) lays it out.
 struct entry {

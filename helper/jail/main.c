@@ -2,11 +2,13 @@
 //
 // Runs as uid 0, because jails and cgroups are root's, with the daemon's gid, so that it may search a VM's directory (2710) without a capability for
 // it, and with three capabilities: CHOWN and FOWNER give things away and take them back, KILL sends the one signal of jail_signal. No capability
-// reads or writes past permission bits.
+// reads or writes past permission bits. Its root is one of its own, with jails, images and cgroups in it and no other file of the host: what CHOWN
+// and FOWNER are good for ends there.
 //
 //	layout.c  names and the record          create.c  jail_create        kill.c    jail_kill, jail_signal
 //	cgroup.c  where cgroups live            give.c    jail_give          remove.c  jail_remove, with empty.c
 //	common.c  finding a VM                  grant.c   grant_*            sys.c     every system call
+//	enclose.c  the root of its own
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -19,6 +21,7 @@
 #include "helper/common/cell_table.h"
 #include "helper/common/confine.h"
 #include "helper/common/rootpath.h"
+#include "helper/jail/enclose.h"
 #include "helper/jail/jail.h"
 #include "helper/jail/sys.h"
 
@@ -43,10 +46,8 @@ static void check_jail_root(int fd)
 		confine_refuse(NAME, "jail-root: must be root's, and writable by nobody else", 0);
 }
 
-static void prepare(const struct policy *policy)
+static void open_all(const struct policy *policy)
 {
-	if (sys_prepare() < 0)
-		confine_refuse(NAME, "/proc", errno);
 	jail_state.jail_root = open_root(policy->jail.jail_root, "jail-root");
 	jail_state.image_root = open_root(policy->jail.image_root, "image-root");
 	check_jail_root(jail_state.jail_root);
@@ -55,6 +56,29 @@ static void prepare(const struct policy *policy)
 	const char *failed = cgroup_open(&jail_state.cgroups, policy->jail.cgroup_root);
 	if (failed)
 		confine_refuse(NAME, failed, errno);
+}
+
+static void prepare(const struct policy *policy)
+{
+	int proc = -1;
+	const struct enclose_tree trees[] = {
+	    {"proc", &proc},
+	    {"jails", &jail_state.jail_root},
+	    {"images", &jail_state.image_root},
+	    {"cgroup", &jail_state.cgroups.v2},
+	    {"cgroup-cpu", &jail_state.cgroups.v1[CGROUP_CPU]},
+	    {"cgroup-memory", &jail_state.cgroups.v1[CGROUP_MEMORY]},
+	    {"cgroup-pids", &jail_state.cgroups.v1[CGROUP_PIDS]},
+	};
+
+	if (enclose_begin() < 0)
+		confine_refuse(NAME, "mount namespace", errno);
+	proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	open_all(policy);
+	if (proc < 0 || enclose(trees, sizeof trees / sizeof *trees) < 0)
+		confine_refuse(NAME, "root of its own", errno);
+	if (sys_prepare(proc) < 0)
+		confine_refuse(NAME, "/proc", errno);
 }
 
 #define TREE_RIGHTS                                                                                                                                  \

@@ -16,11 +16,11 @@
 static int proc = -1;         // /proc
 static int proc_self_fd = -1; // /proc/self/fd, the way to chmod what an O_PATH descriptor names: fchmodat2(2) is younger than Linux 6.1
 
-int sys_prepare(void)
+int sys_prepare(int proc_dir)
 {
-	proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	proc_self_fd = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return proc < 0 || proc_self_fd < 0 ? -1 : 0;
+	proc = proc_dir;
+	proc_self_fd = openat(proc, "self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return proc_self_fd < 0 ? -1 : 0;
 }
 
 static int open_how(int dir, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve)

@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-// sys_prepare opens what the calls below need for life; before confinement.
-int sys_prepare(void);
+// sys_prepare takes the descriptor of /proc that the calls below need for life, and opens what they need in there; before confinement.
+int sys_prepare(int proc_dir);
 
 // Opens below `dir`. sys_open_path gives an O_PATH descriptor, of a symlink itself when the last component is one; `cross` allows other mounts on the
 // way.

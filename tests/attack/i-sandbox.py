@@ -22,6 +22,9 @@ TABLE = {
     "postern-spawn": (0, ground.DAEMON, (SETGID, SETUID, SYS_ADMIN, MKNOD)),
 }
 
+# What the jail cell's own root may hold.
+JAIL_ROOT = ("proc", "jails", "images", "cgroup", "cgroup-cpu", "cgroup-memory", "cgroup-pids")
+
 
 def capabilities(text):
     bits = int(text, 16)
@@ -123,7 +126,7 @@ def _():
         "postern-broker": ("socket:", "pipe:", "/dev/null", "/run/postern-helper/lock"),
         "postern-net": ("socket:", "pipe:", "/dev/null", "/run/postern-helper/", "/proc/sys/net/", "/proc", "/dev/net"),
         "postern-vol": ("socket:", "pipe:", "/dev/null", "/run/postern-helper/lock", ground.HOME + "/mnt", "/dev", "/proc"),
-        "postern-jail": ("socket:", "pipe:", "/dev/null", "/run/postern-helper/lock", ground.HOME + "/jail", ground.HOME + "/images", "/sys/fs/cgroup/", "/proc", "/proc/"),
+        "postern-jail": ("socket:", "pipe:", "/dev/null", "/run/postern-helper/lock", "/proc", "/proc/", *("/" + d for d in JAIL_ROOT)),
         "postern-spawn": ("socket:", "pipe:", "/dev/null", "/run/postern-helper/lock", ground.HOME + "/jail", ground.HOME + "/images", ground.LIBEXEC + "/base/", "/sys/fs/cgroup/", "/proc", "anon_inode:[pidfd]"),
     }
 
@@ -142,6 +145,26 @@ def _():
                 want(int([l for l in open("/proc/%d/fdinfo/%s" % (pid, fd)) if l.startswith("flags")][0].split()[1], 8) & os.O_PATH, "%s holds / open" % name)
                 continue
             want(any(target.startswith(a) if a.endswith((":", "/")) else target == a or target == a + " (deleted)" for a in allowed[name]), "descriptor %s of %s is %s" % (fd, name, target))
+    checked(look)
+
+
+@test("I5: the root of the jail cell, which may change the owner of every file it can name, holds jails, images and cgroups, and nothing else of the host")
+def _():
+    def look(name, pid, status):
+        root = "/proc/%d/root" % pid
+        if name != "postern-jail":
+            equal(os.stat(root).st_ino, os.stat("/").st_ino, "the root of " + name)
+            return
+        held = set(os.listdir(root))
+        want({"proc", "jails", "images", "cgroup"} <= held <= set(JAIL_ROOT), "its root holds %r" % held)
+        for there, here in (("jails", ground.HOME + "/jail"), ("images", ground.HOME + "/images"), ("cgroup", os.environ["POSTERN_TEST_CGROUP"])):
+            equal(os.stat(root + "/" + there).st_ino, os.stat(here).st_ino, "what /%s is" % there)
+        with open("/proc/%d/mountinfo" % pid) as f:
+            mounts = [line.split() for line in f]
+        equal([m for m in mounts if m[4] != "/" and m[4].split("/")[1] not in JAIL_ROOT], [], "mounts elsewhere")
+        want("ro" in [m for m in mounts if m[4] == "/"][0][5].split(","), "its root can be written")
+        for way in ("jails/..", "images/../..", "cgroup/../../..", "../../etc"):
+            want(not os.path.exists("%s/%s/etc/passwd" % (root, way)) and not os.path.exists("%s/%s/passwd" % (root, way)), "%s leads to the host" % way)
     checked(look)
 
 
