@@ -5,7 +5,6 @@ comes from the rows, so a new method is tested from the day it is there."""
 import hashlib
 import json
 import os
-import shutil
 import signal
 import sqlite3
 import struct
@@ -75,26 +74,21 @@ class ByToken(Http):
 
 # ---- what must stay as it is ---------------------------------------------------------------------------------------------------------------
 
-def files():
-    """Name, size and time of the database's files."""
-    with os.scandir(ground.HOME + "/state") as entries:
-        return sorted((e.path, e.stat().st_size, e.stat().st_mtime_ns) for e in entries if e.name in ("state.db", "state.db-wal"))
-
-
 def database():
-    """A copy of the daemon's database, which it keeps locked; taken again when it was written to meanwhile."""
+    """A whole copy of the daemon's database, which it keeps locked: taken again when it was written to meanwhile."""
     copied = tempfile.mkdtemp(dir=ground.HOME)
+    path = os.path.join(copied, "state.db")
 
     def copy():
         try:
-            before = files()
-            for path, _, _ in before:
-                shutil.copy(path, copied)
-            return before == files()
-        except FileNotFoundError:  # the log goes when the daemon ends
-            return False
-    eventually(copy)
-    return sqlite3.connect(os.path.join(copied, "state.db"))
+            for name in ("state.db", "state.db-wal"):
+                with open(os.path.join(ground.HOME, "state", name), "rb") as f, open(os.path.join(copied, name), "wb") as to:
+                    to.write(f.read())
+            db = sqlite3.connect(path)
+            return db if db.execute("PRAGMA integrity_check").fetchall() == [("ok",)] else None
+        except (FileNotFoundError, sqlite3.DatabaseError):  # the log goes when the daemon ends
+            return None
+    return eventually(copy)
 
 
 def state():

@@ -203,9 +203,11 @@ def main(config=None, acl=None):
 
 
 def eventually(condition, seconds=DEADLINE):
+    """Waits until condition() is true and gives its value."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if condition():
-            return
+        value = condition()
+        if value:
+            return value
         time.sleep(0.02)
     raise Wrong("it never came true")
