@@ -11,11 +11,6 @@
 #include "unpriv/posternd/addr.h"
 #include "unpriv/posternd/cache.h"
 
-struct bit_name {
-	uint32_t bit;
-	const char *name;
-};
-
 static const struct bit_name link_flags[] = {
     {IFF_UP, "up"},         {IFF_BROADCAST, "broadcast"}, {IFF_LOOPBACK, "loopback"}, {IFF_POINTOPOINT, "pointopoint"},
     {IFF_NOARP, "noarp"},   {IFF_PROMISC, "promisc"},     {IFF_ALLMULTI, "allmulti"}, {IFF_MASTER, "master"},
@@ -30,7 +25,7 @@ static const struct bit_name addr_flags[] = {
     {IFA_F_MANAGETEMPADDR, "mngtmp"}, {IFA_F_OPTIMISTIC, "optimistic"}, {IFA_F_NOPREFIXROUTE, "noprefixroute"},
 };
 
-static struct list_str names_of(const struct bit_name *t, size_t n, uint32_t bits, struct arena *a)
+struct list_str net_view_bits(const struct bit_name *t, size_t n, uint32_t bits, struct arena *a)
 {
 	struct list_str l = {.v = arena_alloc(a, n * sizeof(*l.v))};
 
@@ -39,8 +34,6 @@ static struct list_str names_of(const struct bit_name *t, size_t n, uint32_t bit
 			l.v[l.n++] = t[i].name;
 	return l;
 }
-
-#define NAMES_OF(t, bits, a) names_of(t, sizeof(t) / sizeof(*(t)), bits, a)
 
 int net_view_read(struct net_view *v, struct arena *a)
 {
@@ -63,6 +56,26 @@ const struct rtnl_link *net_view_index(const struct net_view *v, int index)
 		if (v->links.v[i].index == index)
 			return &v->links.v[i];
 	return NULL;
+}
+
+const char *link_name(struct link_names *m, int index, struct arena *a)
+{
+	struct rtnl_links one;
+
+	for (size_t i = 0; i < m->n; i++)
+		if (m->v[i].index == index)
+			return m->v[i].name;
+	if (m->n == m->room) {
+		struct link_name *more = arena_alloc(a, (2 * m->room + 8) * sizeof(*more));
+		if (m->n > 0)
+			memcpy(more, m->v, m->n * sizeof(*more));
+		m->v = more;
+		m->room = 2 * m->room + 8;
+	}
+	m->v[m->n] = (struct link_name){.index = index};
+	if (rtnl_read_links(&(struct rtnl_filter){.index = index}, a, &one) == 0 && one.n == 1)
+		m->v[m->n].name = one.v[0].name;
+	return m->v[m->n++].name;
 }
 
 static struct wire_addr wire_of(const struct rtnl_addr *r)
@@ -105,7 +118,7 @@ static struct list_address addresses(const struct net_view *v, int index, struct
 		    .address = host_text(r, a),
 		    .prefix = r->prefix,
 		    .scope = scope_name(r->scope),
-		    .flags = NAMES_OF(addr_flags, r->flags, a),
+		    .flags = NET_VIEW_BITS(addr_flags, r->flags, a),
 		};
 	}
 	return l;
@@ -158,7 +171,7 @@ void net_view_interface(const struct net_view *v, const struct rtnl_link *l, str
 	    .has_mac = l->has_mac,
 	    .mac = l->has_mac ? mac_of(l, a) : NULL,
 	    .mtu = l->mtu,
-	    .flags = NAMES_OF(link_flags, l->flags, a),
+	    .flags = NET_VIEW_BITS(link_flags, l->flags, a),
 	    .operstate = operstate_name(l->operstate),
 	    .carrier = l->carrier,
 	    .has_master = master != NULL,

@@ -18,6 +18,26 @@ int net_view_read(struct net_view *v, struct arena *a);
 const struct rtnl_link *net_view_link(const struct net_view *v, const char *name);
 const struct rtnl_link *net_view_index(const struct net_view *v, int index);
 
+// Names of links, asked for one by one and remembered for one answer.  Zeroed is empty.
+struct link_names {
+	size_t n, room;
+	struct link_name {
+		int index;
+		const char *name;
+	} *v; // in the arena
+};
+
+// NULL where there is no such link.
+const char *link_name(struct link_names *m, int index, struct arena *a);
+
+// The names of those bits that are set.
+struct bit_name {
+	uint32_t bit;
+	const char *name;
+};
+struct list_str net_view_bits(const struct bit_name *t, size_t n, uint32_t bits, struct arena *a);
+#define NET_VIEW_BITS(t, bits, a) net_view_bits(t, sizeof(t) / sizeof(*(t)), bits, a)
+
 // Fill one object from one link.
 void net_view_interface(const struct net_view *v, const struct rtnl_link *l, struct arena *a, struct obj_interface *out);
 void net_view_bridge(const struct net_view *v, const struct rtnl_link *l, struct arena *a, struct obj_bridge *out);

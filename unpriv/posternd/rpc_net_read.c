@@ -1,4 +1,5 @@
 // net.status, net.interfaces, net.bridge: answered from the kernel's own view, at once.
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -9,6 +10,8 @@
 #include "unpriv/posternd/net_view.h"
 #include "unpriv/posternd/request.h"
 #include "unpriv/posternd/rpc_net.h"
+
+#define PAGE 1000 // elements of a long list, where the client says nothing
 
 static uint64_t started_ns;
 
@@ -24,6 +27,32 @@ bool net_read_view(struct request *rq, struct net_view *v)
 	if (err != 0)
 		fail_errno(rq, FAIL_IO, err, "the kernel's interfaces can't be read");
 	return err == 0;
+}
+
+size_t net_page_keep(struct request *rq)
+{
+	rq->limit = rq->limit != 0 ? rq->limit : PAGE;
+	return (size_t)rq->limit + 1;
+}
+
+void net_page_failed(struct request *rq, int err, const char *what)
+{
+	if (err == EBUSY)
+		fail_hint(rq, FAIL_BUSY, "Ask again, or for fewer at a time.", "the kernel's %s change faster than they can be read", what);
+	else
+		fail_errno(rq, FAIL_IO, err, "the kernel's %s can't be read", what);
+}
+
+const char *net_family_name(uint8_t family)
+{
+	return family == AF_INET ? "inet" : "inet6";
+}
+
+const char *net_ip_text(uint8_t family, const uint8_t *addr, struct arena *a)
+{
+	char *text = arena_alloc(a, INET6_ADDRSTRLEN);
+
+	return inet_ntop(family, addr, text, INET6_ADDRSTRLEN);
 }
 
 void rpc_net_status(struct request *rq, const struct rpc_net_status_params *p)

@@ -145,11 +145,12 @@ int rtnl_read_links(const struct rtnl_filter *f, struct arena *a, struct rtnl_li
 	uint32_t master = (uint32_t)f->master;
 	int rc;
 
+	q.link.ifi_index = f->index;
 	if (f->name != NULL)
 		add_attr(&q, IFLA_IFNAME, f->name, strnlen(f->name, 15) + 1);
-	else
+	else if (f->index == 0)
 		q.h.nlmsg_flags |= NLM_F_DUMP;
-	if (f->name == NULL && f->master != 0)
+	if ((q.h.nlmsg_flags & NLM_F_DUMP) != 0 && f->master != 0)
 		add_attr(&q, IFLA_MASTER, &master, sizeof(master));
 	rc = ask(&q, &c);
 	*out = (struct rtnl_links){.n = c.n, .v = hand_over(&c, a)};

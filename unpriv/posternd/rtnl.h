@@ -41,7 +41,7 @@ struct rtnl_addr {
 // What to ask for; zero: everything.
 struct rtnl_filter {
 	const char *name; // one link
-	int index;        // addresses of one link
+	int index;        // that link, or the addresses of that link
 	int master;       // links that belong to this one
 };
 

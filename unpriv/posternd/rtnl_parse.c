@@ -6,52 +6,16 @@
 #include <sys/socket.h>
 
 #include "unpriv/posternd/rtnl.h"
-
-static uint32_t get_u32(const struct rtattr *a)
-{
-	uint32_t v = 0;
-
-	memcpy(&v, RTA_DATA(a), RTA_PAYLOAD(a) < sizeof(v) ? RTA_PAYLOAD(a) : sizeof(v));
-	return v;
-}
-
-static uint8_t get_u8(const struct rtattr *a)
-{
-	return RTA_PAYLOAD(a) >= 1 ? *(const uint8_t *)RTA_DATA(a) : 0;
-}
-
-static void get_text(const struct rtattr *a, char *out, size_t size)
-{
-	size_t n = strnlen(RTA_DATA(a), RTA_PAYLOAD(a));
-
-	n = n < size ? n : size - 1;
-	memcpy(out, RTA_DATA(a), n);
-	out[n] = '\0';
-}
-
-typedef void attr_fn(const struct rtattr *a, void *out);
-
-static void each_attr(const struct rtattr *a, size_t len, attr_fn *fn, void *out)
-{
-	unsigned left = (unsigned)len;
-
-	for (; RTA_OK(a, left); a = RTA_NEXT(a, left))
-		fn(a, out);
-}
-
-static void nested(const struct rtattr *a, attr_fn *fn, void *out)
-{
-	each_attr(RTA_DATA(a), RTA_PAYLOAD(a), fn, out);
-}
+#include "unpriv/posternd/rtnl_attr.h"
 
 static void bridge_attr(const struct rtattr *a, void *out)
 {
 	struct rtnl_link *l = out;
 
 	if (a->rta_type == IFLA_BR_STP_STATE)
-		l->stp = get_u32(a) != 0;
+		l->stp = rtnl_get_u32(a) != 0;
 	else if (a->rta_type == IFLA_BR_VLAN_FILTERING)
-		l->vlan_filtering = get_u8(a) != 0;
+		l->vlan_filtering = rtnl_get_u8(a) != 0;
 }
 
 static void port_attr(const struct rtattr *a, void *out)
@@ -59,7 +23,7 @@ static void port_attr(const struct rtattr *a, void *out)
 	struct rtnl_link *l = out;
 
 	if (a->rta_type == IFLA_BRPORT_STATE)
-		l->port_state = get_u8(a);
+		l->port_state = rtnl_get_u8(a);
 }
 
 // The kinds come before the data that they explain (net/core/rtnetlink.c, rtnl_link_fill).
@@ -68,15 +32,15 @@ static void info_attr(const struct rtattr *a, void *out)
 	struct rtnl_link *l = out;
 
 	switch (a->rta_type & NLA_TYPE_MASK) {
-	case IFLA_INFO_KIND: get_text(a, l->kind, sizeof(l->kind)); break;
-	case IFLA_INFO_SLAVE_KIND: get_text(a, l->slave_kind, sizeof(l->slave_kind)); break;
+	case IFLA_INFO_KIND: rtnl_get_text(a, l->kind, sizeof(l->kind)); break;
+	case IFLA_INFO_SLAVE_KIND: rtnl_get_text(a, l->slave_kind, sizeof(l->slave_kind)); break;
 	case IFLA_INFO_DATA:
 		if (strcmp(l->kind, "bridge") == 0)
-			nested(a, bridge_attr, l);
+			rtnl_nested(a, bridge_attr, l);
 		break;
 	case IFLA_INFO_SLAVE_DATA:
 		if (strcmp(l->slave_kind, "bridge") == 0)
-			nested(a, port_attr, l);
+			rtnl_nested(a, port_attr, l);
 		break;
 	}
 }
@@ -87,13 +51,13 @@ static void link_attr(const struct rtattr *a, void *out)
 	size_t n = RTA_PAYLOAD(a);
 
 	switch (a->rta_type & NLA_TYPE_MASK) {
-	case IFLA_IFNAME: get_text(a, l->name, sizeof(l->name)); break;
-	case IFLA_IFALIAS: get_text(a, l->alias, sizeof(l->alias)); break;
-	case IFLA_MTU: l->mtu = get_u32(a); break;
-	case IFLA_MASTER: l->master = (int)get_u32(a); break;
-	case IFLA_OPERSTATE: l->operstate = get_u8(a); break;
-	case IFLA_CARRIER: l->carrier = get_u8(a) != 0; break;
-	case IFLA_LINKINFO: nested(a, info_attr, l); break;
+	case IFLA_IFNAME: rtnl_get_text(a, l->name, sizeof(l->name)); break;
+	case IFLA_IFALIAS: rtnl_get_text(a, l->alias, sizeof(l->alias)); break;
+	case IFLA_MTU: l->mtu = rtnl_get_u32(a); break;
+	case IFLA_MASTER: l->master = (int)rtnl_get_u32(a); break;
+	case IFLA_OPERSTATE: l->operstate = rtnl_get_u8(a); break;
+	case IFLA_CARRIER: l->carrier = rtnl_get_u8(a) != 0; break;
+	case IFLA_LINKINFO: rtnl_nested(a, info_attr, l); break;
 	case IFLA_STATS64: memcpy(&l->stats, RTA_DATA(a), n < sizeof(l->stats) ? n : sizeof(l->stats)); break;
 	case IFLA_ADDRESS:
 		l->has_mac = n == sizeof(l->mac);
@@ -113,7 +77,7 @@ bool rtnl_parse_link(const struct nlmsghdr *h, struct rtnl_link *l)
 	l->index = i->ifi_index;
 	l->type = i->ifi_type;
 	l->flags = i->ifi_flags;
-	each_attr(IFLA_RTA(i), h->nlmsg_len - NLMSG_SPACE(sizeof(*i)), link_attr, l);
+	rtnl_each_attr(IFLA_RTA(i), h->nlmsg_len - NLMSG_SPACE(sizeof(*i)), link_attr, l);
 	return l->index > 0 && l->name[0] != '\0';
 }
 
@@ -125,7 +89,7 @@ static void addr_attr(const struct rtattr *a, void *out)
 	static const uint8_t none[16];
 
 	if (a->rta_type == IFA_FLAGS)
-		r->flags = get_u32(a);
+		r->flags = rtnl_get_u32(a);
 	if (RTA_PAYLOAD(a) != want)
 		return;
 	if (a->rta_type == IFA_LOCAL || (a->rta_type == IFA_ADDRESS && memcmp(r->addr, none, want) == 0))
@@ -146,6 +110,6 @@ bool rtnl_parse_addr(const struct nlmsghdr *h, struct rtnl_addr *r)
 	r->prefix = i->ifa_prefixlen;
 	r->scope = i->ifa_scope;
 	r->flags = i->ifa_flags;
-	each_attr(IFA_RTA(i), h->nlmsg_len - NLMSG_SPACE(sizeof(*i)), addr_attr, r);
+	rtnl_each_attr(IFA_RTA(i), h->nlmsg_len - NLMSG_SPACE(sizeof(*i)), addr_attr, r);
 	return true;
 }

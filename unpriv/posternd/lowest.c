@@ -1,0 +1,88 @@
+// A binary heap with the highest key on top, which is the one that goes.
+#include "unpriv/posternd/lowest.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "unpriv/posternd/mem.h"
+
+bool lowest_wants(const struct lowest *l, const char *key)
+{
+	if (l->after != NULL && strcmp(key, l->after) <= 0)
+		return false;
+	return l->n < l->keep || strcmp(key, l->v[0]->key) < 0;
+}
+
+static bool swap_if_higher(struct lowest *l, size_t child, size_t parent)
+{
+	struct low *x = l->v[child];
+
+	if (strcmp(x->key, l->v[parent]->key) <= 0)
+		return false;
+	l->v[child] = l->v[parent];
+	l->v[parent] = x;
+	return true;
+}
+
+static void sift_up(struct lowest *l, size_t i)
+{
+	while (i > 0 && swap_if_higher(l, i, (i - 1) / 2))
+		i = (i - 1) / 2;
+}
+
+static void sift_down(struct lowest *l)
+{
+	size_t i = 0, child = 1;
+
+	while (child < l->n) {
+		if (child + 1 < l->n && strcmp(l->v[child + 1]->key, l->v[child]->key) > 0)
+			child++;
+		if (!swap_if_higher(l, child, i))
+			return;
+		i = child;
+		child = 2 * i + 1;
+	}
+}
+
+void lowest_put(struct lowest *l, const char *key, const void *data, size_t len)
+{
+	struct low *x = xmalloc(sizeof(*x) + len);
+	size_t n = strnlen(key, sizeof(x->key) - 1);
+
+	memcpy(x->key, key, n);
+	x->key[n] = '\0';
+	x->len = len;
+	memcpy(x->data, data, len);
+	if (l->n == l->keep) {
+		free(l->v[0]);
+		l->v[0] = x;
+		sift_down(l);
+		return;
+	}
+	if (l->n == l->room) {
+		l->room = l->room != 0 ? 2 * l->room : 64;
+		l->v = xrealloc(l->v, l->room * sizeof(*l->v));
+	}
+	l->v[l->n++] = x;
+	sift_up(l, l->n - 1);
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp((*(struct low *const *)a)->key, (*(struct low *const *)b)->key);
+}
+
+void lowest_sort(struct lowest *l)
+{
+	if (l->n > 1)
+		qsort(l->v, l->n, sizeof(*l->v), compare);
+}
+
+void lowest_clear(struct lowest *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		free(l->v[i]);
+	free(l->v);
+	l->v = NULL;
+	l->n = l->room = 0;
+}

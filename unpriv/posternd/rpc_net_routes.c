@@ -1,0 +1,167 @@
+// net.routes: a page of the kernel's routing tables.
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "unpriv/posternd/rpc_net.h"
+#include "unpriv/posternd/rtnl_route.h"
+#include "unpriv/posternd/rtnl_scan.h"
+
+// What is asked for, while it is looked for; lives in the request's arena.
+struct routes {
+	struct request *rq;
+	uint32_t table; // 0: any
+	struct link_names names;
+};
+
+static const struct bit_name hop_flags[] = {
+    {RTNH_F_DEAD, "dead"},         {RTNH_F_PERVASIVE, "pervasive"},   {RTNH_F_ONLINK, "onlink"}, {RTNH_F_OFFLOAD, "offload"},
+    {RTNH_F_LINKDOWN, "linkdown"}, {RTNH_F_UNRESOLVED, "unresolved"}, {RTNH_F_TRAP, "trap"},     {RTM_F_OFFLOAD, "rt_offload"},
+    {RTM_F_TRAP, "rt_trap"},
+};
+
+struct number_name {
+	unsigned number;
+	const char *name;
+};
+
+// As in iproute2's rt_protos.
+static const struct number_name protocols[] = {
+    {RTPROT_UNSPEC, "unspec"}, {RTPROT_REDIRECT, "redirect"},     {RTPROT_KERNEL, "kernel"}, {RTPROT_BOOT, "boot"},   {RTPROT_STATIC, "static"},
+    {RTPROT_GATED, "gated"},   {RTPROT_RA, "ra"},                 {RTPROT_MRT, "mrt"},       {RTPROT_ZEBRA, "zebra"}, {RTPROT_BIRD, "bird"},
+    {RTPROT_DHCP, "dhcp"},     {RTPROT_KEEPALIVED, "keepalived"}, {RTPROT_BABEL, "babel"},   {RTPROT_OPENR, "openr"}, {RTPROT_BGP, "bgp"},
+    {RTPROT_ISIS, "isis"},     {RTPROT_OSPF, "ospf"},             {RTPROT_RIP, "rip"},       {RTPROT_EIGRP, "eigrp"},
+};
+
+static const struct number_name scopes[] = {
+    {RT_SCOPE_UNIVERSE, "global"}, {RT_SCOPE_SITE, "site"},       {RT_SCOPE_LINK, "link"},
+    {RT_SCOPE_HOST, "host"},       {RT_SCOPE_NOWHERE, "nowhere"},
+};
+
+static const struct number_name types[] = {
+    {RTN_UNSPEC, "none"},           {RTN_UNICAST, "unicast"},     {RTN_LOCAL, "local"},           {RTN_BROADCAST, "broadcast"},
+    {RTN_ANYCAST, "anycast"},       {RTN_MULTICAST, "multicast"}, {RTN_BLACKHOLE, "blackhole"},   {RTN_UNREACHABLE, "unreachable"},
+    {RTN_PROHIBIT, "prohibit"},     {RTN_THROW, "throw"},         {RTN_NAT, "nat"},               {RTN_XRESOLVE, "xresolve"},
+};
+
+#define NAME_OF(t, number, a) name_of(t, sizeof(t) / sizeof(*(t)), number, a)
+
+static const char *name_of(const struct number_name *t, size_t n, unsigned number, struct arena *a)
+{
+	for (size_t i = 0; i < n; i++)
+		if (t[i].number == number)
+			return t[i].name;
+	return arena_printf(a, "%u", number);
+}
+
+static bool key(const struct nlmsghdr *h, const void *arg, char out[LOWEST_KEY])
+{
+	const struct routes *k = arg;
+	struct rtnl_route r;
+
+	if (!rtnl_parse_route(h, &r) || (k->table != 0 && r.table != k->table))
+		return false;
+	rtnl_route_key(&r, out);
+	return true;
+}
+
+static const char *gateway(const struct rtnl_hop *hop, struct arena *a)
+{
+	return hop->gateway_family != 0 ? net_ip_text(hop->gateway_family, hop->gateway, a) : NULL;
+}
+
+static const char *device(struct routes *k, const struct rtnl_hop *hop)
+{
+	return hop->index != 0 ? link_name(&k->names, hop->index, k->rq->arena) : NULL;
+}
+
+static struct list_nexthop hops(struct routes *k, const struct rtnl_route *r)
+{
+	struct arena *a = k->rq->arena;
+	struct list_nexthop l = {0};
+	struct rtnl_hop hop;
+	unsigned at = 0;
+	size_t n = 0;
+
+	while (rtnl_next_hop(r, &at, &hop))
+		n++;
+	l.v = arena_alloc(a, (n + 1) * sizeof(*l.v));
+	for (at = 0; rtnl_next_hop(r, &at, &hop);) {
+		struct obj_nexthop *o = &l.v[l.n++];
+		*o = (struct obj_nexthop){.gateway = gateway(&hop, a), .device = device(k, &hop), .weight = hop.weight};
+		o->has_gateway = o->gateway != NULL;
+		o->has_device = o->device != NULL;
+		o->flags = NET_VIEW_BITS(hop_flags, hop.flags, a);
+	}
+	return l;
+}
+
+static void fill(struct routes *k, const struct low *x, struct obj_route *o)
+{
+	struct arena *a = k->rq->arena;
+	struct rtnl_route r;
+
+	rtnl_parse_route((const struct nlmsghdr *)(const void *)x->data, &r);
+	*o = (struct obj_route){
+	    .id = arena_strdup(a, x->key),
+	    .family = net_family_name(r.family),
+	    .dst = net_ip_text(r.family, r.dst, a),
+	    .prefix = r.prefix,
+	    .gateway = gateway(&r.hop, a),
+	    .device = device(k, &r.hop),
+	    .metric = r.metric,
+	    .table = r.table,
+	    .protocol = NAME_OF(protocols, r.protocol, a),
+	    .scope = NAME_OF(scopes, r.scope, a),
+	    .type = NAME_OF(types, r.type, a),
+	    .has_tos = r.tos != 0,
+	    .tos = r.tos,
+	    .has_prefsrc = r.has_prefsrc,
+	    .prefsrc = r.has_prefsrc ? net_ip_text(r.family, r.prefsrc, a) : NULL,
+	    .has_nexthop_id = r.nexthop_id != 0,
+	    .nexthop_id = r.nexthop_id,
+	    .flags = NET_VIEW_BITS(hop_flags, r.flags, a),
+	    .has_nexthops = r.multipath != NULL,
+	    .nexthops = hops(k, &r),
+	};
+	o->has_gateway = o->gateway != NULL;
+	o->has_device = o->device != NULL;
+}
+
+static void done(struct lowest *page, int err, void *arg)
+{
+	struct routes *k = arg;
+	struct list_route l = {0};
+
+	if (err != 0) {
+		net_page_failed(k->rq, err, "routes");
+		return;
+	}
+	l.v = arena_alloc(k->rq->arena, (page->n + 1) * sizeof(*l.v));
+	for (size_t i = 0; i < page->n; i++)
+		fill(k, page->v[i], &l.v[l.n++]);
+	reply_net_routes(k->rq, &(struct rpc_net_routes_result){.routes = l});
+}
+
+static void ask(struct rtnl_scan *s, uint8_t family, uint32_t table)
+{
+	struct rtnl_ask *q = &s->asks[s->n_asks++];
+
+	rtnl_ask_begin(q, family == AF_INET ? '4' : '6', RTM_GETROUTE, &(struct rtmsg){.rtm_family = family}, sizeof(struct rtmsg));
+	if (table != 0)
+		rtnl_ask_attr(q, RTA_TABLE, &table, sizeof(table));
+}
+
+void rpc_net_routes(struct request *rq, const struct rpc_net_routes_params *p)
+{
+	struct routes *k = arena_zalloc(rq->arena, sizeof(*k));
+	struct rtnl_scan s = {.key = key, .keep = net_page_keep(rq), .after = rq->cursor, .arg = k, .done = done};
+
+	k->rq = rq;
+	k->table = p->has_table ? (uint32_t)p->table : 0;
+	if (!p->has_family || p->family == ip_family_inet)
+		ask(&s, AF_INET, k->table);
+	if (!p->has_family || p->family == ip_family_inet6)
+		ask(&s, AF_INET6, k->table);
+	rtnl_scan_start(&s);
+}

@@ -1,0 +1,39 @@
+// A route as the kernel sends it (rtnetlink(7), RTM_NEWROUTE).
+#ifndef POSTERN_POSTERND_RTNL_ROUTE_H
+#define POSTERN_POSTERND_RTNL_ROUTE_H
+
+#include <linux/rtnetlink.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "unpriv/posternd/lowest.h"
+
+struct rtnl_hop {
+	int index;              // of the link; 0: none
+	uint8_t gateway_family; // AF_…; 0: no gateway
+	uint8_t gateway[16];
+	uint32_t weight; // of several
+	uint32_t flags;  // RTNH_F_…
+};
+
+struct rtnl_route {
+	uint8_t family, prefix, tos, protocol, scope, type; // AF_…, length, RTPROT_…, RT_SCOPE_…, RTN_…
+	uint32_t flags;                                     // RTM_F_…, and RTNH_F_… of a single hop
+	uint32_t table, metric, nexthop_id;                 // nexthop_id 0: none
+	uint8_t dst[16], prefsrc[16];                       // network byte order
+	bool has_prefsrc;
+	struct rtnl_hop hop;            // of a route that has one
+	const struct rtattr *multipath; // in the message; NULL: not several
+};
+
+// False where the message is no route, or an entry of the route cache.
+bool rtnl_parse_route(const struct nlmsghdr *h, struct rtnl_route *r);
+
+// One hop of several; *at begins at 0.  False after the last.
+bool rtnl_next_hop(const struct rtnl_route *r, unsigned *at, struct rtnl_hop *hop);
+
+// What tells a route from every other, and sorts it by family, table, destination, prefix length, type of service and metric: a text of hex
+// fields.  What the kernel changes by itself (a link that goes down) isn't in it.
+void rtnl_route_key(const struct rtnl_route *r, char key[LOWEST_KEY]);
+
+#endif
