@@ -246,7 +246,7 @@ static int exec_by_path(const struct command *cmd)
 	}
 }
 
-_Noreturn void command_run(const struct command *cmd, const struct job *g, const struct command_io *io)
+_Noreturn void command_run(const struct command *cmd, const struct command_io *io)
 {
 	int err;
 
@@ -255,9 +255,8 @@ _Noreturn void command_run(const struct command *cmd, const struct job *g, const
 	reset_signals();
 	umask(022);
 	(void)file_write("/proc/self/oom_score_adj", "0"); // the agent's own protection isn't for its commands
-	err = job_enter(g);
-	if (err != 0)
-		give_up(NOT_EXECUTABLE, "cgroup", err);
+	if (io->unplaced != 0)
+		give_up(NOT_EXECUTABLE, "cgroup", io->unplaced);
 	become_user(cmd);
 	go_to_cwd(cmd);
 	// After the last change of credentials, which clears it.  A supervisor that is killed takes its command with it.

@@ -3,7 +3,6 @@
 #define POSTERN_GUEST_INIT_COMMAND_H
 
 #include "guest-init/config.h"
-#include "guest-init/job.h"
 #include "guest-init/users.h"
 #include "proto/guest.h"
 
@@ -30,10 +29,11 @@ struct command_io {
 	bool tty;
 	bool orphan;  // detached: outlives the agent's process for it
 	pid_t parent; // that process
+	int unplaced; // errno that kept the child out of its cgroup, or 0
 };
 
 // Becomes the command: session, group, terminal, user, directory, execve.  In a fresh child; what fails is told on its descriptor 2,
 // and the exit code is 127 where there's no such program, else 126.
-_Noreturn void command_run(const struct command *cmd, const struct job *g, const struct command_io *io);
+_Noreturn void command_run(const struct command *cmd, const struct command_io *io);
 
 #endif

@@ -105,11 +105,10 @@ static void refuse(struct conn *c, int err, const char *what)
 static pid_t start(const struct command *cmd, struct job *g, const struct ends *e, bool tty, bool orphan)
 {
 	struct command_io io = {.fds = {e->theirs[0], e->theirs[1], e->theirs[2]}, .tty = tty, .orphan = orphan, .parent = getpid()};
-	pid_t pid = _Fork(); // fork(3) would bring in what threads and atfork handlers need: here are none
+	pid_t pid = job_fork(g, &io.unplaced);
 
 	if (pid == 0)
-		command_run(cmd, g, &io);
-	g->leader = pid;
+		command_run(cmd, &io);
 	return pid;
 }
 

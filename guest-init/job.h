@@ -16,8 +16,8 @@ struct job {
 // which is no error unless a limit was asked for (0: none).  Returns 0 or an errno.
 int job_make(struct job *g, const char *tag, uint32_t memory_mib, uint32_t pids);
 
-// Puts the calling process into the cgroup.  Returns 0 or an errno.
-int job_enter(const struct job *g);
+// Forks the leader, in the cgroup.  Returns as fork(2); in the child *err is 0, or the errno that kept it out of its cgroup.
+pid_t job_fork(struct job *g, int *err);
 
 // Sends a signal to everything in the group.
 void job_signal(const struct job *g, int number);

@@ -55,6 +55,13 @@ static void lose_host(struct relay *r)
 	r->kill_at = now_ms() + GRACE_MS;
 }
 
+// To the command's group; a child that hasn't come as far as setsid(2) has none yet, and nobody else in it.
+static void send_signal(const struct relay *r, int number)
+{
+	if (r->ended == 0 && kill(-r->pid, number) < 0 && errno == ESRCH)
+		(void)kill(r->pid, number);
+}
+
 static void resize(const struct relay *r, const struct msg_resize *m)
 {
 	struct winsize ws = {.ws_row = (unsigned short)m->rows, .ws_col = (unsigned short)m->cols};
@@ -120,8 +127,7 @@ static bool take(struct relay *r, const struct msg *m)
 		if (!r->eof_due)
 			end_input(r);
 	} else if (m->id == MSG_signal) {
-		if (r->ended == 0)
-			(void)kill(-r->pid, (int)m->signal.number);
+		send_signal(r, (int)m->signal.number);
 	} else if (m->id == MSG_resize) {
 		resize(r, &m->resize);
 	} else {

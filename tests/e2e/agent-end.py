@@ -4,7 +4,7 @@ import os, signal, sys, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 from agenttest import alive, check, children, descendants, equal, eventually, main, test  # noqa: E402
-from guestwire import Gone, STDIN_WINDOW  # noqa: E402
+from guestwire import Gone, STDIN_WINDOW, message  # noqa: E402
 
 
 def sh(script):
@@ -32,6 +32,16 @@ def _(agent):
     c.send("signal", number=signal.SIGTERM)
     equal(c.finish()[0]["signal"], signal.SIGTERM)
     eventually(lambda: not any(map(alive, pids)), "something lives on")
+
+
+@test("a signal that comes with the request isn't lost, however little of the command there is yet")
+def _(agent):
+    for _ in range(100):
+        c = agent.conn()
+        c.sock.sendall(message("exec", argv=[b"sleep", b"1000"]) + message("signal", number=signal.SIGTERM))
+        c.expect("hello")
+        c.expect("started")
+        equal(c.finish()[0]["signal"], signal.SIGTERM)
 
 
 @test("a signal that a command handles is the command's own affair")
