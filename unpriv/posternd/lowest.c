@@ -6,6 +6,24 @@
 
 #include "unpriv/posternd/mem.h"
 
+char *lowest_hex(char *out, const uint8_t *bytes, size_t n)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < n; i++) {
+		*out++ = digits[bytes[i] >> 4];
+		*out++ = digits[bytes[i] & 15];
+	}
+	return out;
+}
+
+char *lowest_u32(char *out, uint32_t v)
+{
+	const uint8_t bytes[] = {(uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v};
+
+	return lowest_hex(out, bytes, sizeof(bytes));
+}
+
 bool lowest_wants(const struct lowest *l, const char *key)
 {
 	if (l->after != NULL && strcmp(key, l->after) <= 0)

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define LOWEST_KEY 72 // bytes of a key, with its NUL
 
@@ -21,6 +22,10 @@ struct lowest {
 	size_t n, room;
 	struct low **v; // the highest first, as in a heap; after lowest_sort in order
 };
+
+// Append bytes, or a number, as hex digits, which sort as what they stand for.  Return the end; no NUL is written.
+char *lowest_hex(char *out, const uint8_t *bytes, size_t n);
+char *lowest_u32(char *out, uint32_t v);
 
 // Would it be kept?  Asked first, so that what isn't needn't be put together.
 bool lowest_wants(const struct lowest *l, const char *key);

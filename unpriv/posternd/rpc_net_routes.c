@@ -15,9 +15,9 @@ struct routes {
 };
 
 static const struct bit_name hop_flags[] = {
-    {RTNH_F_DEAD, "dead"},         {RTNH_F_PERVASIVE, "pervasive"},   {RTNH_F_ONLINK, "onlink"}, {RTNH_F_OFFLOAD, "offload"},
-    {RTNH_F_LINKDOWN, "linkdown"}, {RTNH_F_UNRESOLVED, "unresolved"}, {RTNH_F_TRAP, "trap"},     {RTM_F_OFFLOAD, "rt_offload"},
-    {RTM_F_TRAP, "rt_trap"},
+    {RTNH_F_DEAD, "dead"},       {RTNH_F_PERVASIVE, "pervasive"}, {RTNH_F_ONLINK, "onlink"},
+    {RTNH_F_OFFLOAD, "offload"}, {RTNH_F_LINKDOWN, "linkdown"},   {RTNH_F_UNRESOLVED, "unresolved"},
+    {RTNH_F_TRAP, "trap"},       {RTM_F_OFFLOAD, "rt_offload"},   {RTM_F_TRAP, "rt_trap"},
 };
 
 struct number_name {
@@ -27,21 +27,30 @@ struct number_name {
 
 // As in iproute2's rt_protos.
 static const struct number_name protocols[] = {
-    {RTPROT_UNSPEC, "unspec"}, {RTPROT_REDIRECT, "redirect"},     {RTPROT_KERNEL, "kernel"}, {RTPROT_BOOT, "boot"},   {RTPROT_STATIC, "static"},
-    {RTPROT_GATED, "gated"},   {RTPROT_RA, "ra"},                 {RTPROT_MRT, "mrt"},       {RTPROT_ZEBRA, "zebra"}, {RTPROT_BIRD, "bird"},
-    {RTPROT_DHCP, "dhcp"},     {RTPROT_KEEPALIVED, "keepalived"}, {RTPROT_BABEL, "babel"},   {RTPROT_OPENR, "openr"}, {RTPROT_BGP, "bgp"},
-    {RTPROT_ISIS, "isis"},     {RTPROT_OSPF, "ospf"},             {RTPROT_RIP, "rip"},       {RTPROT_EIGRP, "eigrp"},
+    {RTPROT_UNSPEC, "unspec"}, {RTPROT_REDIRECT, "redirect"}, {RTPROT_KERNEL, "kernel"}, {RTPROT_BOOT, "boot"},
+    {RTPROT_STATIC, "static"}, {RTPROT_GATED, "gated"},       {RTPROT_RA, "ra"},         {RTPROT_MRT, "mrt"},
+    {RTPROT_ZEBRA, "zebra"},   {RTPROT_BIRD, "bird"},         {RTPROT_DHCP, "dhcp"},     {RTPROT_KEEPALIVED, "keepalived"},
+    {RTPROT_BABEL, "babel"},   {RTPROT_OPENR, "openr"},       {RTPROT_BGP, "bgp"},       {RTPROT_ISIS, "isis"},
+    {RTPROT_OSPF, "ospf"},     {RTPROT_RIP, "rip"},           {RTPROT_EIGRP, "eigrp"},
 };
 
 static const struct number_name scopes[] = {
-    {RT_SCOPE_UNIVERSE, "global"}, {RT_SCOPE_SITE, "site"},       {RT_SCOPE_LINK, "link"},
-    {RT_SCOPE_HOST, "host"},       {RT_SCOPE_NOWHERE, "nowhere"},
+    {RT_SCOPE_UNIVERSE, "global"}, {RT_SCOPE_SITE, "site"}, {RT_SCOPE_LINK, "link"}, {RT_SCOPE_HOST, "host"}, {RT_SCOPE_NOWHERE, "nowhere"},
 };
 
 static const struct number_name types[] = {
-    {RTN_UNSPEC, "none"},           {RTN_UNICAST, "unicast"},     {RTN_LOCAL, "local"},           {RTN_BROADCAST, "broadcast"},
-    {RTN_ANYCAST, "anycast"},       {RTN_MULTICAST, "multicast"}, {RTN_BLACKHOLE, "blackhole"},   {RTN_UNREACHABLE, "unreachable"},
-    {RTN_PROHIBIT, "prohibit"},     {RTN_THROW, "throw"},         {RTN_NAT, "nat"},               {RTN_XRESOLVE, "xresolve"},
+    {RTN_UNSPEC, "none"},
+    {RTN_UNICAST, "unicast"},
+    {RTN_LOCAL, "local"},
+    {RTN_BROADCAST, "broadcast"},
+    {RTN_ANYCAST, "anycast"},
+    {RTN_MULTICAST, "multicast"},
+    {RTN_BLACKHOLE, "blackhole"},
+    {RTN_UNREACHABLE, "unreachable"},
+    {RTN_PROHIBIT, "prohibit"},
+    {RTN_THROW, "throw"},
+    {RTN_NAT, "nat"},
+    {RTN_XRESOLVE, "xresolve"},
 };
 
 #define NAME_OF(t, number, a) name_of(t, sizeof(t) / sizeof(*(t)), number, a)

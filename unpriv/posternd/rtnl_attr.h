@@ -31,12 +31,17 @@ static inline void rtnl_get_text(const struct rtattr *a, char *out, size_t size)
 
 typedef void rtnl_attr_fn(const struct rtattr *a, void *out);
 
+// The last one may lack its padding, so RTA_NEXT, which counts it, is no help here.
 static inline void rtnl_each_attr(const struct rtattr *a, size_t len, rtnl_attr_fn *fn, void *out)
 {
-	unsigned left = (unsigned)len;
-
-	for (; RTA_OK(a, left); a = RTA_NEXT(a, left))
+	while (len >= sizeof(*a) && a->rta_len >= sizeof(*a) && a->rta_len <= len) {
+		size_t step = RTA_ALIGN(a->rta_len);
 		fn(a, out);
+		if (step >= len)
+			return;
+		len -= step;
+		a = (const struct rtattr *)(const void *)((const char *)a + step);
+	}
 }
 
 static inline void rtnl_nested(const struct rtattr *a, rtnl_attr_fn *fn, void *out)

@@ -106,7 +106,8 @@ bool rtnl_next_hop(const struct rtnl_route *r, unsigned *at, struct rtnl_hop *ho
 	if (nh->rtnh_len < sizeof(*nh) || nh->rtnh_len > all - *at)
 		return false;
 	*hop = (struct rtnl_hop){.index = nh->rtnh_ifindex, .weight = (uint32_t)nh->rtnh_hops + 1, .flags = nh->rtnh_flags};
-	rtnl_each_attr((const struct rtattr *)(const void *)(nh + 1), nh->rtnh_len - sizeof(*nh), hop_attr, &(struct hop_reader){.family = r->family, .hop = hop});
+	rtnl_each_attr((const struct rtattr *)(const void *)(nh + 1), nh->rtnh_len - sizeof(*nh), hop_attr,
+	               &(struct hop_reader){.family = r->family, .hop = hop});
 	*at += (unsigned)RTNH_ALIGN(nh->rtnh_len);
 	return true;
 }
@@ -144,37 +145,19 @@ static uint32_t rest_of(const struct rtnl_route *r)
 	return hash;
 }
 
-static char *put_hex(char *out, const uint8_t *bytes, size_t n)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < n; i++) {
-		*out++ = digits[bytes[i] >> 4];
-		*out++ = digits[bytes[i] & 15];
-	}
-	return out;
-}
-
-static char *put_u32(char *out, uint32_t v)
-{
-	const uint8_t bytes[] = {(uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v};
-
-	return put_hex(out, bytes, sizeof(bytes));
-}
-
 void rtnl_route_key(const struct rtnl_route *r, char key[LOWEST_KEY])
 {
 	char *p = key;
 
 	*p++ = r->family == AF_INET ? '4' : '6';
-	p = put_u32(p, r->table);
+	p = lowest_u32(p, r->table);
 	*p++ = '.';
-	p = put_hex(p, r->dst, address_len(r->family));
+	p = lowest_hex(p, r->dst, address_len(r->family));
 	*p++ = '.';
-	p = put_hex(p, &r->prefix, 1);
-	p = put_hex(p, &r->tos, 1);
-	p = put_u32(p, r->metric);
+	p = lowest_hex(p, &r->prefix, 1);
+	p = lowest_hex(p, &r->tos, 1);
+	p = lowest_u32(p, r->metric);
 	*p++ = '.';
-	p = put_u32(p, rest_of(r));
+	p = lowest_u32(p, rest_of(r));
 	*p = '\0'; // 1 + 8 + 1 + 32 + 1 + 12 + 1 + 8 + 1 = 65 bytes at most
 }

@@ -1,4 +1,4 @@
-// LINK: unpriv/posternd/rtnl_route.o
+// LINK: unpriv/posternd/rtnl_route.o unpriv/posternd/lowest.o unpriv/posternd/mem.o unpriv/posternd/text.o unpriv/posternd/utf8.o unpriv/common/log.o
 // Routes' messages made here and parsed, whole, cut and wrong.
 #include "unpriv/posternd/rtnl_route.h"
 
@@ -33,8 +33,8 @@ static void begin(uint8_t family, uint8_t prefix)
 	memset(&msg, 0, sizeof(msg));
 	msg.h.nlmsg_type = RTM_NEWROUTE;
 	msg.h.nlmsg_len = NLMSG_LENGTH(sizeof(struct rtmsg));
-	*(struct rtmsg *)NLMSG_DATA(&msg.h) =
-	    (struct rtmsg){.rtm_family = family, .rtm_dst_len = prefix, .rtm_protocol = RTPROT_STATIC, .rtm_type = RTN_UNICAST, .rtm_table = RT_TABLE_COMPAT};
+	*(struct rtmsg *)NLMSG_DATA(&msg.h) = (struct rtmsg){
+	    .rtm_family = family, .rtm_dst_len = prefix, .rtm_protocol = RTPROT_STATIC, .rtm_type = RTN_UNICAST, .rtm_table = RT_TABLE_COMPAT};
 }
 
 static void put_hop(int index, uint8_t weight, uint8_t last)
