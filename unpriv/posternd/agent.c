@@ -97,7 +97,7 @@ static void on_io(evutil_socket_t fd, short what, void *arg)
 	struct msg m;
 	ssize_t n;
 
-	if ((what & EV_TIMEOUT) != 0) {
+	if ((what & EV_TIMEOUT) != 0 || left_ms(c) == 0) { // the timeout counts from the last byte: a guest that talks for ever must not move it
 		finish(c, false, "the guest's agent doesn't answer");
 		return;
 	}

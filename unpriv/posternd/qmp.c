@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "unpriv/posternd/daemon.h"
 #include "unpriv/posternd/mem.h"
 #include "unpriv/posternd/unix_connect.h"
 
@@ -23,6 +24,7 @@ struct qmp_call {
 	enum qmp_state state;
 	int fd;
 	const char *command;
+	uint64_t deadline_ns;
 	struct event *io;
 	qmp_cb *done;
 	void *arg;
@@ -88,7 +90,7 @@ static void on_io(evutil_socket_t fd, short what, void *arg)
 	ssize_t n;
 	char *end;
 
-	if ((what & EV_TIMEOUT) != 0) {
+	if ((what & EV_TIMEOUT) != 0 || now_ns() >= q->deadline_ns) { // the timeout counts from the last byte: events must not move the deadline
 		finish(q, false, "", "the VMM doesn't answer");
 		return;
 	}
@@ -123,6 +125,7 @@ struct qmp_call *qmp_ask(struct event_base *base, int api_o_path, const char *co
 	q = xcalloc(1, sizeof(*q));
 	q->fd = fd;
 	q->command = command;
+	q->deadline_ns = now_ns() + (uint64_t)deadline_ms * 1000000;
 	q->done = done;
 	q->arg = arg;
 	q->io = event_new(base, fd, EV_READ | EV_PERSIST, on_io, q);

@@ -1,6 +1,6 @@
-// LINK: unpriv/posternd/relay.o unpriv/posternd/hybrid.o unpriv/posternd/unix_connect.o unpriv/posternd/agent.o unpriv/common/guestwire.o
+// LINK: unpriv/posternd/relay.o unpriv/posternd/hybrid.o unpriv/posternd/unix_connect.o unpriv/posternd/agent.o unpriv/posternd/qmp.o unpriv/common/guestwire.o
 // LINK: unpriv/posternd/mem.o unpriv/posternd/text.o unpriv/posternd/utf8.o unpriv/common/log.o proto/guest.o proto/wire.o proto/wire_kinds.o proto/mp.o
-// LIBS: -levent_core
+// LIBS: -levent_core -ljansson
 // Bytes between two sockets, the hybrid vsock handshake, and short calls to an agent; the VM's side is played here on a Unix socket.
 #include "unpriv/posternd/relay.h"
 
@@ -18,6 +18,7 @@
 #include "unpriv/posternd/agent.h"
 #include "unpriv/posternd/daemon.h"
 #include "unpriv/posternd/hybrid.h"
+#include "unpriv/posternd/qmp.h"
 
 static struct event_base *base;
 
@@ -319,6 +320,98 @@ TEST("an agent that answers healthy or done is well, one that says error or anyt
 	CHECK(agent_answers(MSG_done));
 	CHECK(!agent_answers(MSG_error));
 	CHECK(!agent_answers(MSG_started));
+}
+
+// ---- a guest, or a VMM, that talks for ever and never answers ----
+
+static struct event *chatter;
+static const char *chat;
+static size_t chat_len, chat_at, chat_step; // bytes: of all, sent, of one go
+
+static void on_chatter(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if (guest_fd >= 0)
+		(void)!send(guest_fd, chat + chat_at, chat_step, MSG_NOSIGNAL | MSG_DONTWAIT);
+	chat_at = (chat_at + chat_step) % chat_len;
+}
+
+static void on_chat_begins(evutil_socket_t fd, short what, void *arg)
+{
+	char line[64];
+
+	(void)what;
+	guest_fd = accept((int)fd, NULL, NULL);
+	if (arg != NULL && recv(guest_fd, line, sizeof(line), 0) > 0 && send(guest_fd, "OK 1\n", 5, MSG_NOSIGNAL) != 5)
+		abort();
+	event_add(chatter, &(struct timeval){.tv_usec = 20000});
+}
+
+// Milliseconds until the call that `ask` makes gave up, while chat comes every 20 ms; -1 where it succeeded or never ended.
+static int64_t gives_up(const void *words, size_t n, size_t step, bool hybrid, void (*ask)(void))
+{
+	uint64_t began;
+
+	chat = words;
+	chat_len = n;
+	chat_at = 0;
+	chat_step = step;
+	guest_fd = -1;
+	serve(0, NULL);
+	event_free(accept_event);
+	accept_event = event_new(base, listener, EV_READ | EV_PERSIST, on_chat_begins, hybrid ? &chat : NULL);
+	event_add(accept_event, NULL);
+	chatter = event_new(base, -1, EV_PERSIST, on_chatter, NULL);
+	results = 0;
+	last_ok = false;
+	began = now_ns();
+	ask();
+	event_base_loopexit(base, &(struct timeval){.tv_sec = 3});
+	event_base_dispatch(base);
+	event_free(chatter);
+	unserve();
+	return results == 1 && !last_ok ? (int64_t)((now_ns() - began) / 1000000) : -1;
+}
+
+static void ask_health(void)
+{
+	agent_ask(base, o_path, &(struct msg){.id = MSG_health}, 300, on_agent, NULL);
+}
+
+static void on_qmp(void *arg, bool ok, const char *status, const char *why)
+{
+	(void)status;
+	on_agent(arg, ok, why);
+}
+
+static void ask_status(void)
+{
+	if (qmp_ask(base, o_path, "query-status", 300, on_qmp, NULL) == NULL)
+		abort();
+}
+
+TEST("a guest's agent that answers byte by byte, for ever, is given up at the deadline")
+{
+	static const uint8_t words[256] = "no";
+	struct msg hello = {.id = MSG_hello, .hello.version = GUEST_PROTOCOL}, no = {.id = MSG_error, .error.what = {words, sizeof(words)}};
+	uint8_t bytes[512];
+	struct mp_out o = {.buf = bytes, .cap = sizeof(bytes)};
+	int64_t ms;
+
+	msg_write(&o, &hello);
+	msg_write(&o, &no);
+	ms = gives_up(bytes, o.len, 1, true, ask_health);
+	CHECK(ms >= 250 && ms < 2000);
+}
+
+TEST("a VMM that sends events for ever and never answers is given up at the deadline")
+{
+	static const char event[] = "{\"event\":\"STOP\"}\n";
+	int64_t ms = gives_up(event, sizeof(event) - 1, sizeof(event) - 1, false, ask_status);
+
+	CHECK(ms >= 250 && ms < 2000);
 }
 
 int main(void)
