@@ -8,6 +8,7 @@ enum {
 	CONTROL_FD = 3,       // in the worker
 	CONTROL_HELPER = 'H', // parent to worker, with a descriptor: a socket to a new helper
 	CONTROL_READY = 'R',  // worker to parent: it serves
+	CONTROL_MET = 'M',    // worker to parent: the helper has said hello
 	CONTROL_GONE = 'D',   // worker to parent: the helper's socket is at its end
 };
 

@@ -14,7 +14,8 @@ struct event_base *daemon_base(void);
 const struct config *daemon_config(void);
 const struct acl *daemon_acl(void);
 
-// Tells the parent that the helper's socket is at its end, so that it makes a new one.
+// Tells the parent that the helper has said hello, and that its socket is at its end, so that it makes a new one.
+void daemon_helper_met(void);
 void daemon_helper_gone(void);
 
 // Ends the loop; the process exits with this code after an orderly stop. 3 = the helper sent a malformed packet.

@@ -6,8 +6,9 @@
 //            executed with one end of a socket pair as fd 3. Either way the worker gets the other end.
 //
 // What ends is started again after a delay that doubles from 100 ms to 10 s, and is 100 ms again after
-// 250 ms of service: what can't start at all ends sooner than that. A worker's end closes its socket, which ends the helper; a helper that saw a
-// malformed packet (exit 3) takes the worker with it, for one of them is broken or taken over.
+// service: once it said that it serves and lived for 250 ms. A worker's end closes its socket, which ends
+// the helper; a helper that saw a malformed packet (exit 3) takes the worker with it, for one of them is
+// broken or taken over, and then only a second of service counts.
 #include "unpriv/posternd/parent.h"
 
 #include <errno.h>
@@ -29,13 +30,14 @@
 
 #define HELPER_PROGRAM "/usr/libexec/postern/postern-helper"
 #define HELPER_SOCKET  "/run/postern-helper/helper.sock"
-enum { DELAY_FIRST_MS = 100, DELAY_MOST_MS = 10000, SERVICE_GOOD_MS = 250, STOP_MS = 5000, HELPER_FD = 3, EXIT_MALFORMED = 3 };
+enum { DELAY_FIRST_MS = 100, DELAY_MOST_MS = 10000, SERVICE_MS = 250, SERVICE_SUSPECT_MS = 1000, STOP_MS = 5000, HELPER_FD = 3, EXIT_MALFORMED = 3 };
 
 // One of the two that are kept alive.
 struct side {
 	const char *name;
 	pid_t pid;        // 0 = no process of ours
 	bool up;          // started, or connected to
+	bool serves;      // said so
 	int64_t due_ms;   // not started again before
 	int64_t since_ms; // when it was started last
 	int64_t delay_ms; // before the next start
@@ -59,13 +61,15 @@ static void mark_up(struct side *s, pid_t pid)
 {
 	s->pid = pid;
 	s->up = true;
+	s->serves = false;
 	s->since_ms = now_ms();
 }
 
-static void mark_down(struct side *s)
+// `service_ms`: what counts as good service, after which the next start is a first one.
+static void mark_down(struct side *s, int service_ms)
 {
 	int64_t now = now_ms();
-	if (s->up && now - s->since_ms > SERVICE_GOOD_MS)
+	if (s->up && s->serves && now - s->since_ms > service_ms)
 		s->delay_ms = DELAY_FIRST_MS;
 	s->up = false;
 	s->due_ms = now + s->delay_ms;
@@ -87,7 +91,7 @@ static void start_worker(char **argv)
 {
 	int pair[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
-		mark_down(&worker);
+		mark_down(&worker, SERVICE_MS);
 		return;
 	}
 	pid_t pid = fork();
@@ -100,7 +104,7 @@ static void start_worker(char **argv)
 	close(pair[1]);
 	if (pid < 0) {
 		close(pair[0]);
-		mark_down(&worker);
+		mark_down(&worker, SERVICE_MS);
 		return;
 	}
 	control = pair[0];
@@ -134,14 +138,14 @@ static void connect_helper(void)
 	log_warn("can't connect to the helper", "socket=%s error=%s", HELPER_SOCKET, strerror(errno));
 	if (fd >= 0)
 		close(fd);
-	mark_down(&helper);
+	mark_down(&helper, SERVICE_MS);
 }
 
 static void exec_helper(void)
 {
 	int pair[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
-		mark_down(&helper);
+		mark_down(&helper, SERVICE_MS);
 		return;
 	}
 	pid_t pid = fork();
@@ -154,7 +158,7 @@ static void exec_helper(void)
 	close(pair[1]);
 	if (pid < 0) {
 		close(pair[0]);
-		mark_down(&helper);
+		mark_down(&helper, SERVICE_MS);
 		return;
 	}
 	hand_over(pair[0], pid);
@@ -175,7 +179,7 @@ static void start_helper(void)
 	if (!told)
 		log_warn("there is no helper: only what needs no privilege works", "program=%s error=%s", HELPER_PROGRAM, strerror(errno));
 	told = true;
-	mark_down(&helper);
+	mark_down(&helper, SERVICE_MS);
 }
 
 static void log_end(const struct side *s, int status)
@@ -191,10 +195,10 @@ static void worker_ended(int status)
 	close(control);
 	control = -1;
 	worker.pid = 0;
-	mark_down(&worker);
+	mark_down(&worker, SERVICE_MS);
 	// It had the only socket: the helper, process of ours or not, is on its way out.
 	if (helper.up && helper.pid == 0)
-		mark_down(&helper);
+		mark_down(&helper, SERVICE_MS);
 	if (!was_ready) {
 		stopping = true;
 		exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
@@ -203,9 +207,10 @@ static void worker_ended(int status)
 
 static void helper_ended(int status)
 {
+	bool malformed = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_MALFORMED;
 	helper.pid = 0;
-	mark_down(&helper);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_MALFORMED && worker.pid) {
+	mark_down(&helper, malformed ? SERVICE_SUSPECT_MS : SERVICE_MS);
+	if (malformed && worker.pid) {
 		log_error("the helper saw a malformed packet: the worker is started again too", NULL);
 		kill(worker.pid, SIGTERM);
 	}
@@ -249,10 +254,12 @@ static void on_control(void)
 	if (fd >= 0)
 		close(fd); // the worker has nothing to pass to us
 	if (got == CONTROL_READY)
-		was_ready = true;
+		was_ready = worker.serves = true;
+	if (got == CONTROL_MET)
+		helper.serves = true;
 	// A helper of our own shows its end by SIGCHLD.
 	if (got == CONTROL_GONE && helper.up && helper.pid == 0)
-		mark_down(&helper);
+		mark_down(&helper, SERVICE_MS);
 }
 
 // Starts what is due; returns how long to wait for the next, -1 = for ever.

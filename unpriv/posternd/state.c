@@ -33,6 +33,7 @@ static void on_restored(void)
 static void on_helper_ready(void *arg)
 {
 	(void)arg;
+	daemon_helper_met();
 	if (restored)
 		return;
 	restored = true;

@@ -49,6 +49,11 @@ const struct acl *daemon_acl(void)
 	return worker.acl;
 }
 
+void daemon_helper_met(void)
+{
+	control_send(CONTROL_FD, CONTROL_MET, -1);
+}
+
 void daemon_helper_gone(void)
 {
 	control_send(CONTROL_FD, CONTROL_GONE, -1);
