@@ -1,0 +1,18 @@
+// resolv.conf, as resolv.conf(5) and the C library read it.
+#ifndef POSTERN_POSTERND_RESOLV_H
+#define POSTERN_POSTERND_RESOLV_H
+
+#include "proto/rpc.h"
+#include "unpriv/posternd/mem.h"
+
+struct resolv {
+	struct list_str nameservers, search, options;
+};
+
+// Parses a whole file's text into the arena; lines that say nothing of these are passed over.
+void resolv_parse(const char *text, size_t len, struct arena *a, struct resolv *out);
+
+// Reads a file of at most 64 KiB.  Returns 0 or an errno.
+int resolv_read(const char *path, struct arena *a, struct resolv *out);
+
+#endif
