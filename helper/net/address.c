@@ -14,13 +14,17 @@ static size_t addr_len(const struct wire_addr *a)
 	return a->family == 4 ? 4 : 16;
 }
 
+// The shortest prefixes: an address brings a route to its network, and two halves of the Internet would win over the host's default route.
+#define SHORTEST4 8
+#define SHORTEST6 16
+
 // What no host on a bridge of ours can be called: nothing, a group, this machine, everybody.
 static bool usable(const struct wire_addr *a)
 {
 	static const uint8_t zero[16], loopback6[16] = {[15] = 1};
 	const uint8_t *p = a->addr;
 
-	if (a->prefix == 0 || memcmp(p, zero, addr_len(a)) == 0)
+	if (a->prefix < (a->family == 4 ? SHORTEST4 : SHORTEST6) || memcmp(p, zero, addr_len(a)) == 0)
 		return false;
 	if (a->family == 4)
 		return p[0] != 0 && p[0] != 127 && p[0] < 224;

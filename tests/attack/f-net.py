@@ -279,6 +279,21 @@ def _():
         hostile.unchanged(before)
 
 
+@test("F6: no address that brings a route for the whole Internet or half of it, names nothing, this machine, a group or everybody is given")
+def _():
+    with Helper() as helper:
+        before = hostile.state()
+        helper.ok("link_add", {"kind": BRIDGE, "name": "pt-br0"})
+        for text in ("0.0.0.0/24", "0.1.2.3/24", "10.0.0.1/0", "10.0.0.1/1", "200.0.0.1/1", "10.0.0.1/7", "127.0.0.2/8", "224.0.0.1/24", "255.255.255.255/32",
+                     "::/64", "::1/128", "ff02::1/64", "2000::1/0", "2000::1/3", "fd00::1/15"):
+            helper.refused("address_add", {"device": "pt-br0", "address": address(text)}, "invalid")
+        for device in ("lo", ground.UPLINK):
+            helper.refused("address_add", {"device": device, "address": address("10.77.0.1/24")}, "denied", "interface-prefix")
+            helper.refused("address_del", {"device": device, "address": address(ground.UPLINK_ADDRESS + "/24")}, "denied", "interface-prefix")
+        helper.ok("links_del", {"names": ["pt-br0"]})
+        hostile.unchanged(before)
+
+
 @test("F6: addresses: added, there already, deleted; prefixes out of range are malformed")
 def _():
     with Helper() as helper:
