@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/if_addr.h>
+#include <linux/netconf.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@ struct ask {
 	union {
 		struct ifinfomsg link;
 		struct ifaddrmsg addr;
+		struct netconfmsg netconf;
 	};
 	char attrs[64];
 };
@@ -133,6 +135,11 @@ static bool parse_link(const struct nlmsghdr *h, void *element)
 	return rtnl_parse_link(h, element);
 }
 
+static bool parse_netconf(const struct nlmsghdr *h, void *element)
+{
+	return rtnl_parse_netconf(h, element);
+}
+
 static bool parse_addr(const struct nlmsghdr *h, void *element)
 {
 	return rtnl_parse_addr(h, element);
@@ -142,7 +149,7 @@ int rtnl_read_links(const struct rtnl_filter *f, struct arena *a, struct rtnl_li
 {
 	struct ask q = {.h = {.nlmsg_len = NLMSG_LENGTH(sizeof(q.link)), .nlmsg_type = RTM_GETLINK, .nlmsg_flags = NLM_F_REQUEST}};
 	struct collect c = {.parse = parse_link, .size = sizeof(struct rtnl_link)};
-	uint32_t master = (uint32_t)f->master;
+	uint32_t master = (uint32_t)f->master, mask = RTEXT_FILTER_SKIP_STATS;
 	int rc;
 
 	q.link.ifi_index = f->index;
@@ -152,6 +159,8 @@ int rtnl_read_links(const struct rtnl_filter *f, struct arena *a, struct rtnl_li
 		q.h.nlmsg_flags |= NLM_F_DUMP;
 	if ((q.h.nlmsg_flags & NLM_F_DUMP) != 0 && f->master != 0)
 		add_attr(&q, IFLA_MASTER, &master, sizeof(master));
+	if (f->brief)
+		add_attr(&q, IFLA_EXT_MASK, &mask, sizeof(mask));
 	rc = ask(&q, &c);
 	*out = (struct rtnl_links){.n = c.n, .v = hand_over(&c, a)};
 	return rc;
@@ -167,4 +176,16 @@ int rtnl_read_addrs(const struct rtnl_filter *f, struct arena *a, struct rtnl_ad
 	rc = ask(&q, &c);
 	*out = (struct rtnl_addrs){.n = c.n, .v = hand_over(&c, a)};
 	return rc;
+}
+
+// The header of one byte counts with its padding: a strict socket takes what is missing for attributes.
+int rtnl_read_netconf(uint8_t family, struct arena *a, struct rtnl_netconfs *out)
+{
+	struct ask q = {.h = {.nlmsg_len = NLMSG_SPACE(sizeof(q.netconf)), .nlmsg_type = RTM_GETNETCONF, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+	                .netconf = {.ncm_family = family}};
+	struct collect c = {.parse = parse_netconf, .size = sizeof(struct rtnl_netconf)};
+	int rc = ask(&q, &c);
+
+	*out = (struct rtnl_netconfs){.n = c.n, .v = hand_over(&c, a)};
+	return rc == EOPNOTSUPP ? 0 : rc;
 }

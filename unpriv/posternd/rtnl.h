@@ -38,11 +38,19 @@ struct rtnl_addr {
 	uint8_t addr[16];              // network byte order
 };
 
+// Switches of one link and family; index NETCONFA_IFINDEX_ALL: the host's.
+struct rtnl_netconf {
+	int index;
+	bool forwarding;
+	bool proxy; // proxy_arp or proxy_ndp
+};
+
 // What to ask for; zero: everything.
 struct rtnl_filter {
 	const char *name; // one link
 	int index;        // that link, or the addresses of that link
 	int master;       // links that belong to this one
+	bool brief;       // links without their counters, which are most of the work
 };
 
 struct rtnl_links {
@@ -55,6 +63,11 @@ struct rtnl_addrs {
 	size_t n;
 };
 
+struct rtnl_netconfs {
+	struct rtnl_netconf *v;
+	size_t n;
+};
+
 // Opens the socket for the process's life.  False with errno.
 bool rtnl_start(void);
 void rtnl_stop(void);
@@ -63,8 +76,12 @@ void rtnl_stop(void);
 int rtnl_read_links(const struct rtnl_filter *f, struct arena *a, struct rtnl_links *out);
 int rtnl_read_addrs(const struct rtnl_filter *f, struct arena *a, struct rtnl_addrs *out);
 
+// AF_INET's or AF_INET6's; none where the kernel lacks the family.
+int rtnl_read_netconf(uint8_t family, struct arena *a, struct rtnl_netconfs *out);
+
 // One message of the kernel; false where it isn't one or is cut short.
 bool rtnl_parse_link(const struct nlmsghdr *h, struct rtnl_link *l);
 bool rtnl_parse_addr(const struct nlmsghdr *h, struct rtnl_addr *a);
+bool rtnl_parse_netconf(const struct nlmsghdr *h, struct rtnl_netconf *c);
 
 #endif

@@ -1,6 +1,7 @@
 // Kernel messages to structs.  Attributes that are shorter than their type are passed over, so a newer or older kernel's message is read as far
 // as it goes.
 #include <linux/if_addr.h>
+#include <linux/netconf.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -112,4 +113,28 @@ bool rtnl_parse_addr(const struct nlmsghdr *h, struct rtnl_addr *r)
 	r->flags = i->ifa_flags;
 	rtnl_each_attr(IFA_RTA(i), h->nlmsg_len - NLMSG_SPACE(sizeof(*i)), addr_attr, r);
 	return true;
+}
+
+static void netconf_attr(const struct rtattr *a, void *out)
+{
+	struct rtnl_netconf *c = out;
+
+	switch (a->rta_type & NLA_TYPE_MASK) {
+	case NETCONFA_IFINDEX: c->index = (int)rtnl_get_u32(a); break;
+	case NETCONFA_FORWARDING: c->forwarding = rtnl_get_u32(a) != 0; break;
+	case NETCONFA_PROXY_NEIGH: c->proxy = rtnl_get_u32(a) != 0; break;
+	}
+}
+
+// Its fixed header, one byte, is followed by padding.
+bool rtnl_parse_netconf(const struct nlmsghdr *h, struct rtnl_netconf *c)
+{
+	const struct netconfmsg *m = NLMSG_DATA(h);
+	size_t head = NLMSG_SPACE(sizeof(*m));
+
+	memset(c, 0, sizeof(*c));
+	if (h->nlmsg_type != RTM_NEWNETCONF || h->nlmsg_len < head)
+		return false;
+	rtnl_each_attr((const struct rtattr *)(const void *)((const char *)h + head), h->nlmsg_len - head, netconf_attr, c);
+	return c->index != 0;
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <linux/if_addr.h>
+#include <linux/netconf.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -125,6 +126,22 @@ TEST("an address is IFA_LOCAL where there is one, else IFA_ADDRESS")
 	CHECK(r.addr[0] == 0xfd && r.addr[15] == 1);
 }
 
+TEST("an interface's switches are read behind a header of one byte, at any length")
+{
+	struct rtnl_netconf c;
+	uint32_t one = 1, index = 9;
+
+	begin(RTM_NEWNETCONF, sizeof(struct netconfmsg));
+	put(NETCONFA_IFINDEX, &index, 4);
+	put(NETCONFA_FORWARDING, &one, 4);
+	put(NETCONFA_PROXY_NEIGH, &one, 4);
+	CHECK(rtnl_parse_netconf(&msg.h, &c));
+	CHECK(c.index == 9 && c.forwarding && c.proxy);
+	while (msg.h.nlmsg_len-- > sizeof(struct nlmsghdr))
+		if (rtnl_parse_netconf(&msg.h, &c))
+			CHECK_INT(c.index, 9);
+}
+
 TEST("messages of another type are not taken for links or addresses")
 {
 	struct rtnl_link l;
@@ -149,6 +166,8 @@ TEST("the kernel shows the loopback link and its address, and says ENODEV for a 
 	CHECK_INT(rtnl_read_addrs(&(struct rtnl_filter){.index = links.v[0].index}, &a, &addrs), 0);
 	for (size_t i = 0; i < addrs.n; i++)
 		CHECK_INT(addrs.v[i].index, links.v[0].index);
+	CHECK_INT(rtnl_read_links(&(struct rtnl_filter){.index = 1, .brief = true}, &a, &links), 0);
+	CHECK_INT(links.n, 1);
 	CHECK_INT(rtnl_read_links(&(struct rtnl_filter){.name = "pt-not-there"}, &a, &links), ENODEV);
 	rtnl_stop();
 	arena_finish(&a);
