@@ -25,6 +25,8 @@
 #include "unpriv/posternd/relay.h"
 #include "unpriv/posternd/unix_connect.h"
 
+#define PAUSE_MS 100 // after running out of descriptors
+
 struct session {
 	TAILQ_ENTRY(session) link;
 	struct endpoint *owner; // NULL: the endpoint was closed while the audit row was being written
@@ -39,7 +41,7 @@ struct endpoint {
 	char vm[80];
 	char *tenant;
 	int o_path, listener;
-	struct event *event;
+	struct event *event, *resume;
 	struct sockaddr_un addr;
 	unsigned n;
 	TAILQ_HEAD(session_list, session) sessions;
@@ -151,13 +153,28 @@ static void greet(struct endpoint *e, int fd)
 	audit_note(caller.name, method, params, "ok", on_audited, s);
 }
 
+static void on_resume(evutil_socket_t fd, short what, void *arg)
+{
+	struct endpoint *e = arg;
+
+	(void)fd;
+	(void)what;
+	event_add(e->event, NULL);
+}
+
+// Out of descriptors a connection can't be taken, and waits: so does the endpoint, instead of spinning on it.
 static void on_connect(evutil_socket_t fd, short what, void *arg)
 {
+	struct endpoint *e = arg;
 	int client = accept4((int)fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	(void)what;
 	if (client >= 0)
-		greet(arg, client);
+		greet(e, client);
+	else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+		event_del(e->event);
+		event_add(e->resume, &(struct timeval){.tv_usec = PAUSE_MS * 1000});
+	}
 }
 
 // The directory of the daemon's first socket, with its slash.
@@ -201,6 +218,7 @@ struct endpoint *endpoint_open(enum endpoint_kind kind, const char *vm, const ch
 	n = snprintf(e->addr.sun_path, sizeof(e->addr.sun_path), "%s%s%s.sock", dir, kinds[kind].prefix, vm);
 	if (e->o_path >= 0 && n < (int)sizeof(e->addr.sun_path) && listen_at(e)) {
 		e->event = event_new(daemon_base(), e->listener, EV_READ | EV_PERSIST, on_connect, e);
+		e->resume = event_new(daemon_base(), -1, 0, on_resume, e);
 		event_add(e->event, NULL);
 		return e;
 	}
@@ -227,6 +245,8 @@ void endpoint_close(struct endpoint *e)
 	}
 	if (e->event != NULL)
 		event_free(e->event);
+	if (e->resume != NULL)
+		event_free(e->resume);
 	if (e->listener >= 0) {
 		close(e->listener);
 		unlink(e->addr.sun_path);
