@@ -7,20 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "unpriv/posternd/list.h"
+
 #define BLANKS   " \t\r"
 #define MOST     65536
 #define MAX_WORD 1025 // a name's longest form, with its NUL
-
-static void add(struct list_str *l, const char *word, size_t len, struct arena *a)
-{
-	if ((l->n & (l->n - 1)) == 0) { // full at every power of two
-		const char **more = arena_alloc(a, (2 * l->n + 1) * sizeof(*more));
-		if (l->n > 0)
-			memcpy(more, l->v, l->n * sizeof(*more));
-		l->v = more;
-	}
-	l->v[l->n++] = arena_strndup(a, word, len < MAX_WORD ? len : MAX_WORD - 1);
-}
 
 static void add_words(struct list_str *l, const char *line, size_t most, struct arena *a)
 {
@@ -29,7 +20,7 @@ static void add_words(struct list_str *l, const char *line, size_t most, struct 
 		size_t len = strcspn(line, BLANKS);
 		if (len == 0)
 			return;
-		add(l, line, len, a);
+		list_add(l, arena_strndup(a, line, len < MAX_WORD ? len : MAX_WORD - 1), a);
 		line += len;
 	}
 }

@@ -14,6 +14,9 @@ void rpc_net_started(void);
 // Reads the kernel's view into the request's arena; false after it has answered the failure.
 bool net_read_view(struct request *rq, struct net_view *v);
 
+// The source translations that the caller may see.
+struct list_snat nat_list(struct request *rq);
+
 // For lists that may be long: sets the limit where the client gave none, and returns how many elements a page of it takes, which is one more,
 // so that next_cursor follows where there are more.
 size_t net_page_keep(struct request *rq);

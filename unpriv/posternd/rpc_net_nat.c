@@ -4,7 +4,7 @@
 #include "unpriv/posternd/addr.h"
 #include "unpriv/posternd/cache.h"
 #include "unpriv/posternd/nat.h"
-#include "unpriv/posternd/request.h"
+#include "unpriv/posternd/rpc_net.h"
 #include "unpriv/posternd/task.h"
 
 struct nat_task {
@@ -218,20 +218,25 @@ void rpc_net_nat_remove_snat(struct request *rq, const struct rpc_net_nat_remove
 
 // ---- status ----
 
-void rpc_net_nat_status(struct request *rq, const struct rpc_net_nat_status_params *p)
+struct list_snat nat_list(struct request *rq)
 {
-	struct rpc_net_nat_status_result r = {.snat.v = arena_alloc(rq->arena, (cache_n_snat() + 1) * sizeof(*r.snat.v))};
+	struct list_snat l = {.v = arena_alloc(rq->arena, (cache_n_snat() + 1) * sizeof(*l.v))};
 
-	(void)p;
 	for (size_t i = 0; i < cache_n_snat(); i++) {
 		const struct row_snat *row = cache_at_snat(i);
 		if (row->phase == PHASE_DONE && tenant_sees(rq, row->tenant))
-			r.snat.v[r.snat.n++] = (struct obj_snat){.id = row->id,
-			                                         .source = row->source,
-			                                         .has_out_interface = row->out_interface != NULL,
-			                                         .out_interface = row->out_interface,
-			                                         .has_to = row->to != NULL,
-			                                         .to = row->to};
+			l.v[l.n++] = (struct obj_snat){.id = row->id,
+			                               .source = row->source,
+			                               .has_out_interface = row->out_interface != NULL,
+			                               .out_interface = row->out_interface,
+			                               .has_to = row->to != NULL,
+			                               .to = row->to};
 	}
-	reply_net_nat_status(rq, &r);
+	return l;
+}
+
+void rpc_net_nat_status(struct request *rq, const struct rpc_net_nat_status_params *p)
+{
+	(void)p;
+	reply_net_nat_status(rq, &(struct rpc_net_nat_status_result){.snat = nat_list(rq)});
 }

@@ -15,7 +15,6 @@ LINK = {"forwarding4": "ipv4/conf/%s/forwarding", "forwarding6": "ipv6/conf/%s/f
 e2e.enter()
 
 
-
 def read(path):
     """A switch, or None where the file isn't there."""
     try:
