@@ -18,7 +18,7 @@ import rows
 from rpctest import Http, Line, Wrong, call, check, equal, eventually, main, test
 
 METHODS = rows.TABLES[0]
-READER_UID, ADMIN_UID = 70001, 70002
+READER_UID, ADMIN_UID, STRANGER_UID = 70001, 70002, 70003
 REFUSALS = 10  # rows a minute for each identity and method; the rest is counted
 TOKENS = {"reader": hashlib.sha256(b"reader").hexdigest(), "writer": hashlib.sha256(b"writer").hexdigest()}
 ACL = """
@@ -194,6 +194,29 @@ def _():
                 check(identity in result and method.name in result, result)
     strangers = {m for (_, m, _, _) in audited("identity NOT LIKE ? AND identity NOT LIKE ?", *[k + "%" for k in kinds])}
     check(strangers >= {m.name for m in writes()}, "no row of a stranger's %s" % sorted({m.name for m in writes()} - strangers))
+
+
+@test("notifications are refused in silence: nothing changes, nothing is answered, and the audit has them too")
+@unchanged
+def _():
+    stranger, admin = AsUid(STRANGER_UID), AsUid(ADMIN_UID)
+    for method in METHODS.values():
+        note = {"jsonrpc": "2.0", "method": method.name, "params": rows.example(method)}
+        stranger.send(json.dumps(note) + "\n")
+        admin.send(json.dumps(dict(note, params={"nonsense": 1})) + "\n")
+    equal(stranger.tell("rpc.health", {})["error"]["code"], -32001)
+    equal(admin.tell("rpc.health", {}), {"jsonrpc": "2.0", "result": {"status": "ok"}, "id": 1})
+    for uid, why in ((STRANGER_UID, "may not call"), (ADMIN_UID, "unknown parameter")):
+        eventually(lambda uid=uid, why=why: {m for (i, m, _, result) in audited("result LIKE ?", "refused: %" + why + "%")
+                                             if i.endswith(str(uid))} == {m.name for m in writes()})
+
+
+@test("a batch of every method by a caller without a right is that many errors")
+@unchanged
+def _():
+    for who, code in ((Line(), -32001), (AsUid(READER_UID), -32003)):
+        for answer in who.ask(json.dumps([json.loads(call(m.name, rows.example(m), m.name)) for m in (METHODS.values() if code == -32001 else writes())])):
+            equal((answer["id"], answer.get("error", {}).get("code")), (answer["id"], code))
 
 
 @test("a refused read has no row in the audit")
