@@ -219,6 +219,20 @@ def _():
             equal((answer["id"], answer.get("error", {}).get("code")), (answer["id"], code))
 
 
+@test("a secret given in the wrong form reaches neither the audit nor the log")
+def _():
+    admin, secret = AsUid(ADMIN_UID), "hunter2-%d" % os.getpid()
+    complete = rows.example(METHODS["compute.vm.exec"])
+    for wrong in ({"env": ["PASSWORD=" + secret]}, {"env": {"PASSWORD": [secret]}}, {"env": secret}, {"stdin": [secret]}, {"stdin": {"text": secret}}):
+        e = admin.tell("compute.vm.exec", dict(complete, **wrong))["error"]
+        equal(e["code"], -32602)
+        check(secret in e["message"], "the caller may see it: %s" % e)
+    eventually(lambda: len(audited("identity LIKE ? AND params LIKE '%(removed)%'", "%%%d" % ADMIN_UID)) >= 5)
+    equal([row for row in audited() if secret in json.dumps(row)], [])
+    with open(os.environ["POSTERN_TEST_LOG"]) as f:
+        check(secret not in f.read(), "the log holds it")
+
+
 @test("a refused read has no row in the audit")
 def _():
     equal(audited("method IN (%s)" % ",".join("?" * len(METHODS)), *[m.name for m in METHODS.values() if m.right == "READ"] + [""] * len(writes())), [])

@@ -60,18 +60,25 @@ static void blank_values(json_t *map)
 	json_object_foreach(map, key, value) json_object_set_new(map, key, json_string("(removed)"));
 }
 
-static void redact(json_t *named)
+// Says whether there was anything to remove.
+static bool redact(json_t *named)
 {
 	const char *key;
 	json_t *value;
+	bool found = false;
 
 	json_object_foreach(named, key, value)
 	{
-		if (strcmp(key, "env") == 0 && json_is_object(value))
+		bool env = strcmp(key, "env") == 0;
+		if (!env && !is_secret(key))
+			continue;
+		found = true;
+		if (env && json_is_object(value))
 			blank_values(value);
-		else if (is_secret(key))
+		else
 			json_object_set_new(named, key, json_string("(removed)"));
 	}
+	return found;
 }
 
 // Parameters given by position, by name.
@@ -84,12 +91,13 @@ static json_t *by_name(const struct rpc_method *m, const json_t *list)
 	return named;
 }
 
-char *audit_params(const struct rpc_method *m, const json_t *params)
+// *secret: there were secrets among them.
+static char *params_text(const struct rpc_method *m, const json_t *params, bool *secret)
 {
 	json_t *named = json_is_array(params) ? by_name(m, params) : json_is_object(params) ? json_deep_copy(params) : json_object();
 	char *text, omitted[64];
 
-	redact(named);
+	*secret = redact(named);
 	text = json_dumps(named, JSON_COMPACT | JSON_ENSURE_ASCII);
 	json_decref(named);
 	if (text == NULL || strlen(text) <= AUDIT_PARAMS_MAX)
@@ -97,6 +105,13 @@ char *audit_params(const struct rpc_method *m, const json_t *params)
 	snprintf(omitted, sizeof(omitted), "{\"omitted_bytes\":%zu}", strlen(text));
 	free(text);
 	return xstrdup(omitted);
+}
+
+char *audit_params(const struct rpc_method *m, const json_t *params)
+{
+	bool secret;
+
+	return params_text(m, params, &secret);
 }
 
 // ---- writes ----
@@ -223,9 +238,12 @@ void audit_refusal(const char *identity, const char *method, const char *params,
 
 static void refused(struct request *rq, int code, const char *why)
 {
-	char *params = audit_params(rq->method, rq->params);
+	bool secret;
+	char *params = params_text(rq->method, rq->params, &secret);
 
-	(void)code;
+	// What is said of a wrong parameter shows its value.
+	if (secret && code == RPC_INVALID_PARAMS)
+		why = "invalid parameters, with secrets among them";
 	audit_refusal(rq->identity, rq->method->name, params, why != NULL ? why : "");
 	free(params);
 }

@@ -28,7 +28,7 @@ void audit_note(const char *identity, const char *method, const char *params, co
 // A refusal, counted and aggregated.
 void audit_refusal(const char *identity, const char *method, const char *params, const char *why);
 
-// The parameters as JSON text, secrets removed: stdin, and the values of env and of names that say secret, password or token.
+// The parameters as JSON text, secrets removed: stdin, the values of env, and of names that say secret, password or token.
 // The caller frees it.
 char *audit_params(const struct rpc_method *m, const json_t *params);
 

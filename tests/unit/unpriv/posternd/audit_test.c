@@ -88,6 +88,16 @@ TEST("stdin, values of env and whatever is called secret, password or token neve
 	json_decref(p);
 }
 
+TEST("an environment or a secret in the wrong form doesn't reach a row either")
+{
+	json_t *p = json_pack("{s:[s],s:[s],s:{s:s}}", "env", "PW=hunter2", "stdin", "hunter2", "api_token", "value", "hunter2");
+	char *text = audit_params(exec_method, p);
+
+	CHECK_STR(text, "{\"env\":\"(removed)\",\"stdin\":\"(removed)\",\"api_token\":\"(removed)\"}");
+	free(text);
+	json_decref(p);
+}
+
 TEST("parameters by position are written by name")
 {
 	json_t *p = json_loads("[\"a\"]", 0, NULL);
