@@ -28,6 +28,10 @@ PICKED = {
     "tests/attack/f-net.py": ["F4: a tap is", "F5: ports", "F6: addresses", "F6: the firewall", "F10:"],
     "tests/attack/h-policy.py": [],
     "tests/attack/i-sandbox.py": [],
+    "tests/e2e/method/net.vlan.py": [],
+    "tests/e2e/method/net.sysctl.py": [],
+    "tests/e2e/method/net.neighbors.py": [],
+    "tests/e2e/method/net.routes.py": ["net.routes"],
 }
 BOOT = 60  # seconds
 PROGRAM_LIMIT = 400

@@ -26,9 +26,10 @@ struct ask {
 	char attrs[64];
 };
 
-// Elements being collected, of either kind.
+// Elements being collected, of any kind.
 struct collect {
-	bool (*parse)(const struct nlmsghdr *h, void *element);
+	bool (*parse)(const struct nlmsghdr *h, void *element);        // a message that is one element
+	void (*parse_many)(const struct nlmsghdr *h, struct collect *c); // one that holds several; NULL: parse
 	size_t size;
 	char *v;
 	size_t n, room;
@@ -59,6 +60,16 @@ static void add_attr(struct ask *q, unsigned short type, const void *data, size_
 	q->h.nlmsg_len = (uint32_t)(NLMSG_ALIGN(q->h.nlmsg_len) + RTA_ALIGN(a->rta_len));
 }
 
+// Room for one more.
+static void *room(struct collect *c)
+{
+	if (c->n == c->room) {
+		c->room = c->room != 0 ? 2 * c->room : 32;
+		c->v = xrealloc(c->v, c->room * c->size);
+	}
+	return c->v + c->n * c->size;
+}
+
 // Takes one message: 1 = go on, 0 = that was the last, negative errno.
 static int take(const struct nlmsghdr *h, bool dump, struct collect *c)
 {
@@ -68,11 +79,9 @@ static int take(const struct nlmsghdr *h, bool dump, struct collect *c)
 			memcpy(&err, NLMSG_DATA(h), sizeof(err));
 		return err < 0 ? err : 0;
 	}
-	if (c->n == c->room) {
-		c->room = c->room != 0 ? 2 * c->room : 32;
-		c->v = xrealloc(c->v, c->room * c->size);
-	}
-	if (c->parse(h, c->v + c->n * c->size))
+	if (c->parse_many != NULL)
+		c->parse_many(h, c);
+	else if (c->parse(h, room(c)))
 		c->n++;
 	return dump ? 1 : 0;
 }
@@ -188,4 +197,31 @@ int rtnl_read_netconf(uint8_t family, struct arena *a, struct rtnl_netconfs *out
 
 	*out = (struct rtnl_netconfs){.n = c.n, .v = hand_over(&c, a)};
 	return rc == EOPNOTSUPP ? 0 : rc;
+}
+
+static void add_vlan(const struct rtnl_vlan *v, void *arg)
+{
+	struct collect *c = arg;
+
+	memcpy(room(c), v, sizeof(*v));
+	c->n++;
+}
+
+static void parse_vlans(const struct nlmsghdr *h, struct collect *c)
+{
+	rtnl_each_vlan(h, add_vlan, c);
+}
+
+int rtnl_read_vlans(struct arena *a, struct rtnl_vlans *out)
+{
+	struct ask q = {.h = {.nlmsg_len = NLMSG_LENGTH(sizeof(q.link)), .nlmsg_type = RTM_GETLINK, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+	                .link = {.ifi_family = AF_BRIDGE}};
+	struct collect c = {.parse_many = parse_vlans, .size = sizeof(struct rtnl_vlan)};
+	uint32_t mask = RTEXT_FILTER_BRVLAN_COMPRESSED;
+	int rc;
+
+	add_attr(&q, IFLA_EXT_MASK, &mask, sizeof(mask));
+	rc = ask(&q, &c);
+	*out = (struct rtnl_vlans){.n = c.n, .v = hand_over(&c, a)};
+	return rc;
 }

@@ -27,6 +27,7 @@ struct rtnl_link {
 	uint8_t operstate;   // IF_OPER_…
 	bool carrier;
 	bool stp, vlan_filtering; // of a bridge
+	uint16_t default_pvid;    // of a bridge; 0: none
 	uint8_t port_state;       // BR_STATE_… of a bridge's port
 	struct rtnl_link_stats64 stats;
 };
@@ -43,6 +44,13 @@ struct rtnl_netconf {
 	int index;
 	bool forwarding;
 	bool proxy; // proxy_arp or proxy_ndp
+};
+
+// VLANs that a bridge's port, or the bridge itself, belongs to; one message holds many.
+struct rtnl_vlan {
+	int index;            // of the link
+	uint16_t first, last; // of a range that shares its flags
+	uint16_t flags;       // BRIDGE_VLAN_INFO_…
 };
 
 // What to ask for; zero: everything.
@@ -68,6 +76,11 @@ struct rtnl_netconfs {
 	size_t n;
 };
 
+struct rtnl_vlans {
+	struct rtnl_vlan *v;
+	size_t n;
+};
+
 // Opens the socket for the process's life.  False with errno.
 bool rtnl_start(void);
 void rtnl_stop(void);
@@ -79,9 +92,16 @@ int rtnl_read_addrs(const struct rtnl_filter *f, struct arena *a, struct rtnl_ad
 // AF_INET's or AF_INET6's; none where the kernel lacks the family.
 int rtnl_read_netconf(uint8_t family, struct arena *a, struct rtnl_netconfs *out);
 
+// Of all bridges and their ports.
+int rtnl_read_vlans(struct arena *a, struct rtnl_vlans *out);
+
 // One message of the kernel; false where it isn't one or is cut short.
 bool rtnl_parse_link(const struct nlmsghdr *h, struct rtnl_link *l);
 bool rtnl_parse_addr(const struct nlmsghdr *h, struct rtnl_addr *a);
 bool rtnl_parse_netconf(const struct nlmsghdr *h, struct rtnl_netconf *c);
+
+// Calls fn for each range of VLANs in a link's message of family AF_BRIDGE.
+typedef void rtnl_vlan_fn(const struct rtnl_vlan *v, void *arg);
+void rtnl_each_vlan(const struct nlmsghdr *h, rtnl_vlan_fn *fn, void *arg);
 
 #endif

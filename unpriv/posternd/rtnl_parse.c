@@ -1,6 +1,7 @@
 // Kernel messages to structs.  Attributes that are shorter than their type are passed over, so a newer or older kernel's message is read as far
 // as it goes.
 #include <linux/if_addr.h>
+#include <linux/if_bridge.h>
 #include <linux/netconf.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
@@ -17,6 +18,8 @@ static void bridge_attr(const struct rtattr *a, void *out)
 		l->stp = rtnl_get_u32(a) != 0;
 	else if (a->rta_type == IFLA_BR_VLAN_FILTERING)
 		l->vlan_filtering = rtnl_get_u8(a) != 0;
+	else if (a->rta_type == IFLA_BR_VLAN_DEFAULT_PVID)
+		l->default_pvid = (uint16_t)rtnl_get_u32(a);
 }
 
 static void port_attr(const struct rtattr *a, void *out)
@@ -137,4 +140,44 @@ bool rtnl_parse_netconf(const struct nlmsghdr *h, struct rtnl_netconf *c)
 		return false;
 	rtnl_each_attr((const struct rtattr *)(const void *)((const char *)h + head), h->nlmsg_len - head, netconf_attr, c);
 	return c->index != 0;
+}
+
+struct vlan_reader {
+	struct rtnl_vlan vlan; // its first is 0 until a range begins
+	rtnl_vlan_fn *fn;
+	void *arg;
+};
+
+// One VLAN, or the first or last of a range (net/bridge/br_netlink.c, br_fill_ifvlaninfo_range).
+static void vlan_attr(const struct rtattr *a, void *out)
+{
+	struct vlan_reader *x = out;
+	struct bridge_vlan_info i;
+
+	if ((a->rta_type & NLA_TYPE_MASK) != IFLA_BRIDGE_VLAN_INFO || RTA_PAYLOAD(a) < sizeof(i))
+		return;
+	memcpy(&i, RTA_DATA(a), sizeof(i));
+	if ((i.flags & BRIDGE_VLAN_INFO_RANGE_END) == 0)
+		x->vlan.first = i.vid;
+	x->vlan.last = i.vid;
+	x->vlan.flags = i.flags & (BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED);
+	if ((i.flags & BRIDGE_VLAN_INFO_RANGE_BEGIN) == 0 && x->vlan.first != 0 && x->vlan.first <= x->vlan.last)
+		x->fn(&x->vlan, x->arg);
+}
+
+static void spec_attr(const struct rtattr *a, void *out)
+{
+	if ((a->rta_type & NLA_TYPE_MASK) == IFLA_AF_SPEC)
+		rtnl_nested(a, vlan_attr, out);
+}
+
+void rtnl_each_vlan(const struct nlmsghdr *h, rtnl_vlan_fn *fn, void *arg)
+{
+	const struct ifinfomsg *i = NLMSG_DATA(h);
+	struct vlan_reader x = {.fn = fn, .arg = arg};
+
+	if (h->nlmsg_type != RTM_NEWLINK || h->nlmsg_len < NLMSG_LENGTH(sizeof(*i)) || i->ifi_family != AF_BRIDGE)
+		return;
+	x.vlan.index = i->ifi_index;
+	rtnl_each_attr(IFLA_RTA(i), h->nlmsg_len - NLMSG_SPACE(sizeof(*i)), spec_attr, &x);
 }

@@ -79,7 +79,7 @@ def _():
         equal({n["family"] for n in found}, {family}, "the families")
         equal([n["id"] for n in found], [n["id"] for n in whole() if n["family"] == family], "the neighbours of " + family)
     equal([n["address"] for n in whole(family="inet6", device="nc0")], ["fd80::2"], "the neighbours on nc0")
-    equal(whole(device="nd0"), [], "the neighbours on nd0")
+    equal(whole(family="inet", device="nd0"), [], "the neighbours on nd0")
     fails("net.neighbors", -32000, "not_found", device="nosuch")
     invalid("net.neighbors", "family", family="bridge")
 

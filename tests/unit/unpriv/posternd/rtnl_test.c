@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <linux/if_addr.h>
+#include <linux/if_bridge.h>
 #include <linux/netconf.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -140,6 +141,74 @@ TEST("an interface's switches are read behind a header of one byte, at any lengt
 	while (msg.h.nlmsg_len-- > sizeof(struct nlmsghdr))
 		if (rtnl_parse_netconf(&msg.h, &c))
 			CHECK_INT(c.index, 9);
+}
+
+static struct rtnl_vlan seen[8];
+static int n_seen;
+
+static void see(const struct rtnl_vlan *v, void *arg)
+{
+	(void)arg;
+	if (n_seen < 8)
+		seen[n_seen++] = *v;
+}
+
+static void put_vlan(uint16_t flags, uint16_t vid)
+{
+	struct bridge_vlan_info i = {.flags = flags, .vid = vid};
+
+	put(IFLA_BRIDGE_VLAN_INFO, &i, sizeof(i));
+}
+
+static void make_port(void)
+{
+	struct ifinfomsg *i = NLMSG_DATA(&msg.h);
+
+	begin(RTM_NEWLINK, sizeof(*i));
+	i->ifi_family = AF_BRIDGE;
+	i->ifi_index = 4;
+	struct rtattr *spec = put(IFLA_AF_SPEC, NULL, 0);
+	put_vlan(BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED, 1);
+	put_vlan(BRIDGE_VLAN_INFO_RANGE_BEGIN, 10);
+	put_vlan(BRIDGE_VLAN_INFO_RANGE_END, 20);
+	put_vlan(BRIDGE_VLAN_INFO_UNTAGGED, 4094);
+	close_nest(spec);
+	n_seen = 0;
+}
+
+TEST("a port's VLANs are read one by one and as ranges")
+{
+	make_port();
+	rtnl_each_vlan(&msg.h, see, NULL);
+	CHECK_INT(n_seen, 3);
+	CHECK(seen[0].index == 4 && seen[0].first == 1 && seen[0].last == 1);
+	CHECK_INT(seen[0].flags, BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED);
+	CHECK(seen[1].first == 10 && seen[1].last == 20 && seen[1].flags == 0);
+	CHECK(seen[2].first == 4094 && seen[2].last == 4094 && seen[2].flags == BRIDGE_VLAN_INFO_UNTAGGED);
+}
+
+TEST("ranges that end before they begin, or never began, are none; so is what is cut off or of another family")
+{
+	make_port();
+	while (--msg.h.nlmsg_len > sizeof(struct nlmsghdr)) {
+		n_seen = 0;
+		rtnl_each_vlan(&msg.h, see, NULL);
+		CHECK(n_seen <= 3);
+	}
+	begin(RTM_NEWLINK, sizeof(struct ifinfomsg));
+	((struct ifinfomsg *)NLMSG_DATA(&msg.h))->ifi_family = AF_BRIDGE;
+	struct rtattr *spec = put(IFLA_AF_SPEC, NULL, 0);
+	put_vlan(BRIDGE_VLAN_INFO_RANGE_END, 20);
+	put_vlan(BRIDGE_VLAN_INFO_RANGE_BEGIN, 30);
+	put_vlan(BRIDGE_VLAN_INFO_RANGE_END, 29);
+	close_nest(spec);
+	n_seen = 0;
+	rtnl_each_vlan(&msg.h, see, NULL);
+	CHECK_INT(n_seen, 0);
+	make_port();
+	((struct ifinfomsg *)NLMSG_DATA(&msg.h))->ifi_family = AF_UNSPEC;
+	rtnl_each_vlan(&msg.h, see, NULL);
+	CHECK_INT(n_seen, 0);
 }
 
 TEST("messages of another type are not taken for links or addresses")
