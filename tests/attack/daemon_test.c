@@ -1,5 +1,8 @@
-// A worker of posternd that was taken over: what its own sandbox leaves it.  Each attempt is made by a process of its own, under the worker's
-// confine(). LINK: unpriv/posternd/confine.o unpriv/posternd/landlock.o unpriv/common/log.o LIBS: -lcap-ng -ljansson -lcrypto
+// A worker of posternd that was taken over: what its own sandbox leaves it.
+// LINK: unpriv/posternd/confine.o unpriv/posternd/landlock.o unpriv/common/log.o
+// LIBS: -lcap-ng -ljansson -lcrypto
+//
+// Each attempt is made by a process of its own, under the worker's confine().
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
