@@ -209,6 +209,45 @@ TEST("broken TOML is an error at its place")
 	CHECK(refused("[rpc]\nmax_connections = 8\nmax_connections = 9\n", "3:", "max_connections"));
 }
 
+static char text_of[32768];
+
+static char *read_file(const char *name)
+{
+	FILE *f = fopen(name, "re");
+	if (f == NULL)
+		return NULL;
+	text_of[fread(text_of, 1, sizeof(text_of) - 1, f)] = '\0';
+	fclose(f);
+	return text_of;
+}
+
+TEST("the file that is installed is taken, and so are the keys that are commented out in it")
+{
+	char *text = read_file("unpriv/dist/postern.toml");
+	int keys = 0;
+	CHECK(text != NULL && load(text));
+	for (char *p = text; *p; p++)
+		if (p[0] == '\n' && p[1] == '#' && p[2] >= 'a' && p[2] <= 'z') {
+			p[1] = ' ';
+			keys++;
+		}
+	CHECK(keys > 0);
+	if (!load(text))
+		FAIL("%s", error);
+}
+
+TEST("the manual's example is taken")
+{
+	char *page = read_file("unpriv/posternd/postern.toml.5"), *example = page ? strstr(page, "\n.Bd -literal\n") : NULL;
+	CHECK(example != NULL);
+	example += strlen("\n.Bd -literal\n");
+	char *end = strstr(example, "\n.Ed\n");
+	CHECK(end != NULL);
+	end[1] = '\0';
+	CHECK(load(example));
+	CHECK_STR(config->socket_group, "postern-users");
+}
+
 TEST("a file that is named must be there and be a file; the error says which")
 {
 	config_destroy(config);
