@@ -203,6 +203,9 @@ def _():
     lines = socat(json.dumps(UNKNOWN) + "\n" + json.dumps(CALL))
     equal(len(lines), 2, "the number of answers in %s" % lines)
     result_is_lo(next(a for a in map(json.loads, lines) if a["id"] == 1))
+    # More than are taken at a time.
+    lines = socat("\n".join(json.dumps(dict(CALL, id=i)) for i in range(300)))
+    equal(sorted(json.loads(line)["id"] for line in lines), list(range(300)), "the answered ids")
 
 
 @test("socat: a message that the end cuts off is answered as broken")
