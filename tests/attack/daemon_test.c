@@ -324,6 +324,8 @@ static void build(void)
 	sockets[0] = run_socket;
 	config = (struct config){.sockets = {.v = sockets, .n = 1}, .state_dir = state, .image_root = images, .jail_root = jails, .acl_path = acl};
 	outside = fork();
+	if (outside < 0)
+		abort();
 	if (outside == 0) {
 		if (setresgid(DAEMON, DAEMON, DAEMON) != 0 || setresuid(DAEMON, DAEMON, DAEMON) != 0)
 			_exit(1);
@@ -336,8 +338,8 @@ static void remove_all(void)
 {
 	char command[128];
 
-	kill(outside, SIGKILL);
-	waitpid(outside, NULL, 0);
+	if (outside > 1 && kill(outside, SIGKILL) == 0)
+		waitpid(outside, NULL, 0);
 	snprintf(command, sizeof(command), "rm -r '%s'", base);
 	if (system(command) != 0)
 		printf("# %s stays\n", base);

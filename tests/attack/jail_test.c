@@ -114,7 +114,7 @@ static pid_t sleeper(const char *id, uint32_t uid)
 
 static void end(pid_t pid)
 {
-	kill(pid, SIGKILL);
+	cells_must(cells_kill(pid), "a process of the test's own");
 	waitpid(pid, NULL, 0);
 }
 

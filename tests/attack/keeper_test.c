@@ -309,7 +309,7 @@ TEST("a VMM that is killed: killed")
 {
 	int fd = start();
 
-	kill(pid_of("qemu-system-x86_64"), SIGKILL);
+	CHECK(cells_kill(pid_of("qemu-system-x86_64")));
 	wait_ended(3);
 	CHECK(ended_as("killed", 0, SIGKILL));
 	close(fd);
@@ -320,8 +320,7 @@ TEST("a vsock backend that dies ends the VM: vsock_backend_died")
 	int fd = start();
 	pid_t backend = pid_of("postern-vsock");
 
-	CHECK(backend > 0);
-	kill(backend, SIGKILL);
+	CHECK(cells_kill(backend));
 	wait_ended(3);
 	CHECK(ended_as("vsock_backend_died", 0, SIGKILL));
 	close(fd);
@@ -519,7 +518,7 @@ TEST("the VM lives on when both cells are killed, and new cells end it")
 	const struct op_jail_signal_args a = {.vmm = VMM_QEMU, .id = "vm1"};
 	int fd = start();
 
-	kill(jail.pid, SIGKILL), kill(spawn.pid, SIGKILL);
+	CHECK(cells_kill(jail.pid) && cells_kill(spawn.pid));
 	cells_stop(&jail), cells_stop(&spawn);
 	CHECK(ask(fd, "echo orphan", "orphan\n"));
 	cells_start(&jail, "postern-jail", &policy);

@@ -188,6 +188,12 @@ static inline enum op_status cells_call(struct cell_run *run, enum op_id op, con
 	return rep->status;
 }
 
+// cells_kill kills one process, and only one: -1, what a look for a process that isn't there gives, means everybody to kill(2).
+static inline bool cells_kill(pid_t pid)
+{
+	return pid > 1 && kill(pid, SIGKILL) == 0;
+}
+
 #define CELLS_CALL(run, op, args, fds, nfds, rep, out) cells_call(run, OP_##op, args, sizeof *(args), fds, nfds, rep, out)
 
 #endif
