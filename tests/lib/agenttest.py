@@ -129,6 +129,8 @@ def attempt(sentence, run, program):
         run(agent)
         result = None
     except Skip as e:
+        if agent:
+            agent.close()
         print("ok - %s # SKIP %s" % (sentence, e), flush=True)
         return True
     except Exception as e:  # a test's own bug is a failure with a place
