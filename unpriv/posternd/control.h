@@ -1,4 +1,4 @@
-// The worker's line to its parent: one byte a packet, sockets by SCM_RIGHTS.
+// The worker's line to its parent: one byte a packet, descriptors by SCM_RIGHTS.
 #ifndef POSTERN_POSTERND_CONTROL_H
 #define POSTERN_POSTERND_CONTROL_H
 
@@ -10,6 +10,7 @@ enum {
 	CONTROL_READY = 'R',  // worker to parent: it serves
 	CONTROL_MET = 'M',    // worker to parent: the helper has said hello
 	CONTROL_GONE = 'D',   // worker to parent: the helper's socket is at its end
+	CONTROL_RESOLV = 'N', // worker to parent: open /etc/resolv.conf; and back, with the descriptor if it can be opened
 };
 
 // Sends a packet, with a descriptor unless fd is -1. False if the other end is gone.

@@ -12,6 +12,7 @@
 #include "unpriv/posternd/parent.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -247,6 +248,16 @@ static void on_signal(int signals)
 	}
 }
 
+// The worker's sandbox knows the file that was there when it started; whoever changes it puts another in its place.
+static void hand_resolv_conf(void)
+{
+	int fd = open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (!control_send(control, CONTROL_RESOLV, fd))
+		log_warn("can't answer the worker", "error=%s", strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
 static void on_control(void)
 {
 	int fd;
@@ -257,6 +268,8 @@ static void on_control(void)
 		was_ready = worker.serves = true;
 	if (got == CONTROL_MET)
 		helper.serves = true;
+	if (got == CONTROL_RESOLV)
+		hand_resolv_conf();
 	// A helper of our own shows its end by SIGCHLD.
 	if (got == CONTROL_GONE && helper.up && helper.pid == 0)
 		mark_down(&helper, SERVICE_MS);

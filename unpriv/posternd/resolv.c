@@ -56,20 +56,27 @@ void resolv_parse(const char *text, size_t len, struct arena *a, struct resolv *
 	}
 }
 
-int resolv_read(const char *path, struct arena *a, struct resolv *out)
+int resolv_read_fd(int fd, struct arena *a, struct resolv *out)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	char *text = arena_alloc(a, MOST);
 	size_t len = 0;
 	ssize_t n;
 
+	while ((n = pread(fd, text + len, MOST - len, (off_t)len)) > 0)
+		len += (size_t)n;
+	int err = n < 0 ? errno : 0;
+	resolv_parse(text, len, a, out);
+	return err;
+}
+
+int resolv_read(const char *path, struct arena *a, struct resolv *out)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
 	memset(out, 0, sizeof(*out));
 	if (fd < 0)
 		return errno;
-	while ((n = read(fd, text + len, MOST - len)) > 0)
-		len += (size_t)n;
-	int err = n < 0 ? errno : 0;
+	int err = resolv_read_fd(fd, a, out);
 	close(fd);
-	resolv_parse(text, len, a, out);
 	return err;
 }

@@ -12,7 +12,8 @@ struct resolv {
 // Parses a whole file's text into the arena; lines that say nothing of these are passed over.
 void resolv_parse(const char *text, size_t len, struct arena *a, struct resolv *out);
 
-// Reads a file of at most 64 KiB.  Returns 0 or an errno.
+// Reads a file, by its descriptor from the beginning or by its path; at most 64 KiB of it.  Return 0 or an errno.
+int resolv_read_fd(int fd, struct arena *a, struct resolv *out);
 int resolv_read(const char *path, struct arena *a, struct resolv *out);
 
 #endif

@@ -2,11 +2,17 @@
 //
 // Where /etc/resolv.conf leads to the stub of systemd-resolved, that file names 127.0.0.53 and no more; whom the stub asks stands in resolv.conf
 // beside it (systemd-resolved(8)).
+//
+// Landlock's rules hang on inodes: of a file that took the other's place, as most tools that write resolv.conf do it, the worker knows nothing.
+// The parent, which isn't in the sandbox, then opens this one file for it.
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
+#include <unistd.h>
 
+#include "unpriv/posternd/daemon.h"
 #include "unpriv/posternd/request.h"
 #include "unpriv/posternd/resolv.h"
 
@@ -23,37 +29,74 @@ static bool read_upstreams(const char *path, struct arena *a, struct resolv *bes
 	return resolv_read(arena_printf(a, "%.*s/resolv.conf", (int)(len - end), path), a, beside) == 0;
 }
 
-// A missing file is none: the C library then asks a server on the host itself, and so nothing is configured.
-static bool read_main(struct request *rq, const char *path, struct resolv *r)
+static void answer(struct request *rq, const char *path, const struct resolv *r)
 {
-	int err = resolv_read(path, rq->arena, r);
+	struct resolv up;
+	bool stub = read_upstreams(path, rq->arena, &up);
 
-	if (err == EACCES)
-		fail_hint(rq, FAIL_IO,
-		          "It was replaced after posternd had locked itself in: restart posternd, or make it a link to a file below /run.",
-		          "%s may not be read", path);
-	else if (err != 0 && err != ENOENT)
-		fail_errno(rq, FAIL_IO, err, "%s can't be read", path);
-	return err == 0 || err == ENOENT;
-}
-
-void rpc_net_dns(struct request *rq, const struct rpc_net_dns_params *p)
-{
-	char target[PATH_MAX];
-	const char *path = realpath(RESOLV_CONF, target) != NULL ? target : RESOLV_CONF;
-	struct resolv r, up;
-	bool stub;
-
-	(void)p;
-	if (!read_main(rq, path, &r))
-		return;
-	stub = read_upstreams(path, rq->arena, &up);
 	reply_net_dns(rq, &(struct rpc_net_dns_result){
-	                      .nameservers = r.nameservers,
-	                      .search = r.search,
-	                      .options = r.options,
+	                      .nameservers = r->nameservers,
+	                      .search = r->search,
+	                      .options = r->options,
 	                      .source = path,
 	                      .has_upstreams = stub,
 	                      .upstreams = stub ? up.nameservers : (struct list_str){0},
 	                  });
+}
+
+static void answer_or_fail(struct request *rq, const char *path, const struct resolv *r, int err)
+{
+	if (err != 0)
+		fail_errno(rq, FAIL_IO, err, "%s can't be read", path);
+	else
+		answer(rq, path, r);
+}
+
+// ---- a file that was put there after the sandbox was made: the parent opens it ----
+
+struct waiting {
+	struct request *rq;
+	const char *path;
+	STAILQ_ENTRY(waiting) link;
+};
+static STAILQ_HEAD(, waiting) all_waiting = STAILQ_HEAD_INITIALIZER(all_waiting);
+
+static void opened(int fd)
+{
+	struct waiting *w;
+	struct resolv r;
+
+	while ((w = STAILQ_FIRST(&all_waiting)) != NULL) {
+		STAILQ_REMOVE_HEAD(&all_waiting, link);
+		int err = fd >= 0 ? resolv_read_fd(fd, w->rq->arena, &r) : EACCES;
+		answer_or_fail(w->rq, w->path, &r, err);
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+static void wait_for_parent(struct request *rq, const char *path)
+{
+	struct waiting *w = arena_alloc(rq->arena, sizeof(*w));
+	bool first = STAILQ_EMPTY(&all_waiting);
+
+	*w = (struct waiting){.rq = rq, .path = path};
+	STAILQ_INSERT_TAIL(&all_waiting, w, link);
+	if (first)
+		daemon_open_resolv(opened);
+}
+
+// A missing file is none: the C library then asks a server on the host itself, and so nothing is configured.
+void rpc_net_dns(struct request *rq, const struct rpc_net_dns_params *p)
+{
+	char target[PATH_MAX];
+	const char *path = arena_strdup(rq->arena, realpath(RESOLV_CONF, target) != NULL ? target : RESOLV_CONF);
+	struct resolv r;
+	int err = resolv_read(path, rq->arena, &r);
+
+	(void)p;
+	if (err == EACCES)
+		wait_for_parent(rq, path);
+	else
+		answer_or_fail(rq, path, &r, err == ENOENT ? 0 : err);
 }

@@ -32,6 +32,7 @@ static struct {
 	int exit_code;
 	struct event *events[EVENTS_MAX];
 	unsigned n_events;
+	void (*resolv_opened)(int fd);
 } worker;
 
 struct event_base *daemon_base(void)
@@ -57,6 +58,12 @@ void daemon_helper_met(void)
 void daemon_helper_gone(void)
 {
 	control_send(CONTROL_FD, CONTROL_GONE, -1);
+}
+
+void daemon_open_resolv(void (*opened)(int fd))
+{
+	worker.resolv_opened = opened;
+	control_send(CONTROL_FD, CONTROL_RESOLV, -1);
 }
 
 void daemon_exit(int code)
@@ -137,6 +144,8 @@ static void on_control(evutil_socket_t fd, short what, void *arg)
 		daemon_exit(1);
 	} else if (got == CONTROL_HELPER && passed >= 0) {
 		modules_helper(passed);
+	} else if (got == CONTROL_RESOLV) {
+		worker.resolv_opened(passed);
 	}
 }
 

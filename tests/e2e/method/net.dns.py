@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """net.dns with resolv.conf as a file, as a link to a resolver's stub, and missing."""
+import json
 import os
 import signal
 import sys
@@ -65,17 +66,38 @@ def _():
     equal((dns()["nameservers"], dns()["upstreams"]), (["192.0.2.9"], ["192.0.2.9"]), "the answer after a change")
 
 
-@test("without a resolv.conf net.dns names nobody; one that was put there later can't be read until a restart, and net.dns says so")
+@test("net.dns reads a resolv.conf that was put in the other's place, or where there was none, while the daemon runs")
 def _():
-    replace()
-    again()
-    equal(dns(), {"nameservers": [], "search": [], "options": [], "source": CONF}, "the answer")
     replace("nameserver 192.0.2.1\n")
+    again()
+    for n in range(2, 12):
+        ground.write(CONF + ".new", "nameserver 192.0.2.%d\n" % n)
+        os.rename(CONF + ".new", CONF)
+        equal(dns(), {"nameservers": ["192.0.2.%d" % n], "search": [], "options": [], "source": CONF}, "the answer")
+    replace()
+    equal(dns(), {"nameservers": [], "search": [], "options": [], "source": CONF}, "the answer without a file")
+    again()
+    equal(dns()["nameservers"], [], "the name servers after a start without a file")
+    replace("nameserver 192.0.2.99\n")
+    clients = [e2e.Client() for _ in range(20)]
+    for c in clients:
+        c.file.write(b'{"jsonrpc":"2.0","id":1,"method":"net.dns"}\n' * 10)
+        c.file.flush()
+    for c in clients:
+        for _ in range(10):
+            equal(json.loads(c.file.readline())["result"]["nameservers"], ["192.0.2.99"], "the name servers, asked for by many")
+
+
+@test("net.dns says why a resolv.conf can't be read")
+def _():
+    replace("nameserver 192.0.2.1\n")
+    os.chmod(CONF, 0o600)
     e2e._client = None
     e = fails("net.dns", -32000, "io")
-    want("restart posternd" in e.data["hint"], "the hint is %r" % e.data)
-    again()
-    equal(dns()["nameservers"], ["192.0.2.1"], "the name servers after a restart")
+    want(CONF in e.data["detail"], "the detail is %r" % e.data)
+    os.unlink(CONF)
+    os.mkdir(CONF)
+    want(CONF in fails("net.dns", -32000, "io").data["detail"], "the answer to a directory")
 
 
 e2e.main()
