@@ -1,5 +1,8 @@
 // LINK: unpriv/posternd/rtnl_scan.o unpriv/posternd/lowest.o unpriv/posternd/rtnl_route.o unpriv/posternd/mem.o unpriv/posternd/text.o
-// unpriv/posternd/utf8.o unpriv/common/log.o LIBS: -levent_core The running kernel's local routes, read by many scans at once.
+// LINK: unpriv/posternd/utf8.o unpriv/common/log.o
+// LIBS: -levent_core
+//
+// The running kernel's local routes, read by many scans at once.
 #include "unpriv/posternd/rtnl_scan.h"
 
 #include <errno.h>
