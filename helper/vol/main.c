@@ -61,9 +61,7 @@ static void give_up_rights(const struct cell *c)
 	    .filter_len = filter_vol_len,
 	    .parent = c->policy.launcher,
 	};
-	const char *failed = confine(&how);
-	if (failed)
-		confine_refuse(NAME, failed, errno);
+	confine_or_refuse(&how);
 }
 
 int main(void)
