@@ -1,4 +1,5 @@
-// A binary heap with the highest key on top, which is the one that goes.
+// What comes in order is appended, and nothing is left to sort: the kernel sends most of its tables that way.  From the first that doesn't on it
+// is a binary heap with the highest key on top, which is the one that goes.
 #include "unpriv/posternd/lowest.h"
 
 #include <stdlib.h>
@@ -28,7 +29,7 @@ bool lowest_wants(const struct lowest *l, const char *key)
 {
 	if (l->after != NULL && strcmp(key, l->after) <= 0)
 		return false;
-	return l->n < l->keep || strcmp(key, l->v[0]->key) < 0;
+	return l->n < l->keep || strcmp(key, l->v[l->heap ? 0 : l->n - 1]->key) < 0;
 }
 
 static bool swap_if_higher(struct lowest *l, size_t child, size_t parent)
@@ -62,6 +63,17 @@ static void sift_down(struct lowest *l)
 	}
 }
 
+// Backwards, what is in order is a heap.
+static void make_heap(struct lowest *l)
+{
+	for (size_t i = 0, j = l->n; i + 1 < j; i++) {
+		struct low *x = l->v[--j];
+		l->v[j] = l->v[i];
+		l->v[i] = x;
+	}
+	l->heap = true;
+}
+
 void lowest_put(struct lowest *l, const char *key, const void *data, size_t len)
 {
 	struct low *x = xmalloc(sizeof(*x) + len);
@@ -71,6 +83,8 @@ void lowest_put(struct lowest *l, const char *key, const void *data, size_t len)
 	x->key[n] = '\0';
 	x->len = len;
 	memcpy(x->data, data, len);
+	if (!l->heap && l->n > 0 && strcmp(x->key, l->v[l->n - 1]->key) < 0)
+		make_heap(l);
 	if (l->n == l->keep) {
 		free(l->v[0]);
 		l->v[0] = x;
@@ -82,7 +96,8 @@ void lowest_put(struct lowest *l, const char *key, const void *data, size_t len)
 		l->v = xrealloc(l->v, l->room * sizeof(*l->v));
 	}
 	l->v[l->n++] = x;
-	sift_up(l, l->n - 1);
+	if (l->heap)
+		sift_up(l, l->n - 1);
 }
 
 static int compare(const void *a, const void *b)
@@ -92,7 +107,7 @@ static int compare(const void *a, const void *b)
 
 void lowest_sort(struct lowest *l)
 {
-	if (l->n > 1)
+	if (l->heap)
 		qsort(l->v, l->n, sizeof(*l->v), compare);
 }
 
@@ -103,4 +118,5 @@ void lowest_clear(struct lowest *l)
 	free(l->v);
 	l->v = NULL;
 	l->n = l->room = 0;
+	l->heap = false;
 }

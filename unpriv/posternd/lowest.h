@@ -20,7 +20,8 @@ struct lowest {
 	size_t keep;       // most that are kept, at least 1
 	const char *after; // borrowed: keys up to this one aren't wanted; NULL: all are
 	size_t n, room;
-	struct low **v; // the highest first, as in a heap; after lowest_sort in order
+	struct low **v; // in no order of use before lowest_sort
+	bool heap;      // the highest first; until something comes out of order, the highest last
 };
 
 // Append bytes, or a number, as hex digits, which sort as what they stand for.  Return the end; no NUL is written.

@@ -7,7 +7,7 @@
 #include "unpriv/posternd/addr.h"
 #include "unpriv/posternd/rpc_net.h"
 #include "unpriv/posternd/rtnl_neigh.h"
-#include "unpriv/posternd/rtnl_scan.h"
+#include "unpriv/posternd/rtnl_window.h"
 
 // What is asked for, while it is looked for; lives in the request's arena.
 struct neighbors {
@@ -117,7 +117,7 @@ static bool read_device(struct neighbors *k, const char *name)
 void rpc_net_neighbors(struct request *rq, const struct rpc_net_neighbors_params *p)
 {
 	struct neighbors *k = arena_zalloc(rq->arena, sizeof(*k));
-	struct rtnl_scan s = {.key = key, .keep = net_page_keep(rq), .after = rq->cursor, .arg = k, .done = done};
+	struct rtnl_scan s = {.key = key, .key_arg = k, .keep = net_page_keep(rq), .after = rq->cursor, .arg = k, .done = done};
 
 	k->rq = rq;
 	if (p->has_device && !read_device(k, p->device))
@@ -126,5 +126,5 @@ void rpc_net_neighbors(struct request *rq, const struct rpc_net_neighbors_params
 		ask(&s, AF_INET, k->index);
 	if (!p->has_family || p->family == ip_family_inet6)
 		ask(&s, AF_INET6, k->index);
-	rtnl_scan_start(&s);
+	rtnl_window_page(&s, rq->arena);
 }

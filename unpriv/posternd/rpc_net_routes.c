@@ -5,7 +5,7 @@
 
 #include "unpriv/posternd/rpc_net.h"
 #include "unpriv/posternd/rtnl_route.h"
-#include "unpriv/posternd/rtnl_scan.h"
+#include "unpriv/posternd/rtnl_window.h"
 
 // What is asked for, while it is looked for; lives in the request's arena.
 struct routes {
@@ -164,7 +164,7 @@ static void ask(struct rtnl_scan *s, uint8_t family, uint32_t table)
 void rpc_net_routes(struct request *rq, const struct rpc_net_routes_params *p)
 {
 	struct routes *k = arena_zalloc(rq->arena, sizeof(*k));
-	struct rtnl_scan s = {.key = key, .keep = net_page_keep(rq), .after = rq->cursor, .arg = k, .done = done};
+	struct rtnl_scan s = {.key = key, .key_arg = k, .keep = net_page_keep(rq), .after = rq->cursor, .arg = k, .done = done};
 
 	k->rq = rq;
 	k->table = p->has_table ? (uint32_t)p->table : 0;
@@ -172,5 +172,5 @@ void rpc_net_routes(struct request *rq, const struct rpc_net_routes_params *p)
 		ask(&s, AF_INET, k->table);
 	if (!p->has_family || p->family == ip_family_inet6)
 		ask(&s, AF_INET6, k->table);
-	rtnl_scan_start(&s);
+	rtnl_window_page(&s, rq->arena);
 }

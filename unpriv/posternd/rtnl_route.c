@@ -147,6 +147,7 @@ static uint32_t rest_of(const struct rtnl_route *r)
 
 void rtnl_route_key(const struct rtnl_route *r, char key[LOWEST_KEY])
 {
+	const uint8_t longest_first = (uint8_t)(128 - r->prefix); // as the kernel sends IPv4's
 	char *p = key;
 
 	*p++ = r->family == AF_INET ? '4' : '6';
@@ -154,7 +155,7 @@ void rtnl_route_key(const struct rtnl_route *r, char key[LOWEST_KEY])
 	*p++ = '.';
 	p = lowest_hex(p, r->dst, address_len(r->family));
 	*p++ = '.';
-	p = lowest_hex(p, &r->prefix, 1);
+	p = lowest_hex(p, &longest_first, 1);
 	p = lowest_hex(p, &r->tos, 1);
 	p = lowest_u32(p, r->metric);
 	*p++ = '.';

@@ -86,7 +86,8 @@ static bool next_ask(struct scan *c)
 
 	while (c->at < c->s.n_asks && c->page.after != NULL && c->page.after[0] > c->s.asks[c->at].first)
 		c->at++;
-	return c->at < c->s.n_asks && !(full && c->page.v[0]->key[0] < c->s.asks[c->at].first);
+	const char *highest = full ? c->page.v[c->page.heap ? 0 : c->page.n - 1]->key : "";
+	return c->at < c->s.n_asks && !(full && highest[0] < c->s.asks[c->at].first);
 }
 
 // From the start again.  An errno, or 0.
@@ -103,7 +104,7 @@ static void take(struct scan *c, const struct nlmsghdr *h)
 {
 	char key[LOWEST_KEY];
 
-	if (c->s.key(h, c->s.arg, key) && lowest_wants(&c->page, key))
+	if (c->s.key(h, c->s.key_arg, key) && lowest_wants(&c->page, key))
 		lowest_put(&c->page, key, h, h->nlmsg_len);
 }
 

@@ -29,9 +29,10 @@ struct rtnl_scan {
 	struct rtnl_ask asks[2]; // one after the other, `first` rising
 	unsigned n_asks;
 	rtnl_key_fn *key;
+	const void *key_arg;
 	size_t keep;
 	const char *after; // cursor, or NULL; must outlive the scan
-	void *arg;         // for both functions
+	void *arg;         // of done
 	// Called once, later; `page` is sorted and gone after it.  err 0, or an errno: EBUSY where the table changed under every try.
 	void (*done)(struct lowest *page, int err, void *arg);
 };

@@ -15,7 +15,7 @@
 #include "unpriv/posternd/net_restore.h"
 #include "unpriv/posternd/rpc_net.h"
 #include "unpriv/posternd/rtnl.h"
-#include "unpriv/posternd/rtnl_scan.h"
+#include "unpriv/posternd/rtnl_window.h"
 #include "unpriv/posternd/store.h"
 #include "unpriv/posternd/vm.h"
 #include "unpriv/posternd/vm_restart.h"
@@ -93,6 +93,7 @@ void state_stop(void)
 	audit_stop();
 	store_close();
 	rtnl_scan_stop();
+	rtnl_window_stop();
 	rtnl_stop();
 	cache_finish();
 }

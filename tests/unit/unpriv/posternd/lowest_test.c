@@ -17,8 +17,8 @@ static int compare(const void *a, const void *b)
 	return strcmp(a, b);
 }
 
-// n keys, `keep` of them kept behind `after`, against qsort.
-static bool agrees(size_t n, size_t keep, const char *after)
+// n keys, `keep` of them kept behind `after`, against qsort.  The first `ordered` come in order.
+static bool agrees_from(size_t ordered, size_t n, size_t keep, const char *after)
 {
 	char(*all)[16] = calloc(n, sizeof(*all));
 	struct lowest l = {.keep = keep, .after = after};
@@ -26,7 +26,7 @@ static bool agrees(size_t n, size_t keep, const char *after)
 	bool same;
 
 	for (size_t i = 0; i < n; i++) {
-		snprintf(all[i], sizeof(all[i]), "%08x", (unsigned)rand());
+		snprintf(all[i], sizeof(all[i]), "%08x", i < ordered ? (unsigned)(i * 0x100000) : (unsigned)rand());
 		put(&l, all[i]);
 	}
 	qsort(all, n, sizeof(*all), compare);
@@ -39,6 +39,20 @@ static bool agrees(size_t n, size_t keep, const char *after)
 	lowest_clear(&l);
 	free(all);
 	return same;
+}
+
+static bool agrees(size_t n, size_t keep, const char *after)
+{
+	return agrees_from(0, n, keep, after);
+}
+
+TEST("what comes in order, all of it or at first, ends up the same")
+{
+	for (size_t n = 0; n < 60; n += 3)
+		for (size_t keep = 1; keep < 70; keep += 7)
+			for (size_t ordered = 0; ordered <= n; ordered += 5)
+				CHECK(agrees_from(ordered, n, keep, NULL) && agrees_from(n, n, keep, "00a00000"));
+	CHECK(agrees_from(2000, 2000, 1001, NULL));
 }
 
 TEST("what stays is what a sort of everything puts first, for any number and any page")

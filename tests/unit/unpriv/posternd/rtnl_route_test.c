@@ -155,14 +155,14 @@ static void key_of(uint8_t family, uint32_t table, uint8_t first, uint8_t prefix
 	rtnl_route_key(&r, key);
 }
 
-TEST("keys sort by family, table, destination, prefix length and metric, and the longest fits")
+TEST("keys sort by family, table, destination, prefix length (the longest first) and metric, and the longest key fits")
 {
 	char keys[7][LOWEST_KEY];
 
 	key_of(AF_INET, 254, 0, 0, UINT32_MAX, keys[0]);
-	key_of(AF_INET, 254, 10, 8, 10, keys[1]);
-	key_of(AF_INET, 254, 10, 8, 9000, keys[2]);
-	key_of(AF_INET, 254, 10, 24, 0, keys[3]);
+	key_of(AF_INET, 254, 10, 24, 0, keys[1]);
+	key_of(AF_INET, 254, 10, 8, 10, keys[2]);
+	key_of(AF_INET, 254, 10, 8, 9000, keys[3]);
 	key_of(AF_INET, 254, 200, 8, 0, keys[4]);
 	key_of(AF_INET, 1000, 1, 8, 0, keys[5]);
 	key_of(AF_INET6, 254, 0, 0, 1024, keys[6]);
