@@ -93,7 +93,7 @@ void lowest_put(struct lowest *l, const char *key, const void *data, size_t len)
 	}
 	if (l->n == l->room) {
 		l->room = l->room != 0 ? 2 * l->room : 64;
-		l->v = xrealloc(l->v, l->room * sizeof(*l->v));
+		l->v = xrealloc(l->v, l->room * sizeof(void *));
 	}
 	l->v[l->n++] = x;
 	if (l->heap)
@@ -108,7 +108,7 @@ static int compare(const void *a, const void *b)
 void lowest_sort(struct lowest *l)
 {
 	if (l->heap)
-		qsort(l->v, l->n, sizeof(*l->v), compare);
+		qsort(l->v, l->n, sizeof(void *), compare);
 }
 
 void lowest_clear(struct lowest *l)

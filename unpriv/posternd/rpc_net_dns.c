@@ -59,7 +59,8 @@ struct waiting {
 	const char *path;
 	STAILQ_ENTRY(waiting) link;
 };
-static STAILQ_HEAD(, waiting) all_waiting = STAILQ_HEAD_INITIALIZER(all_waiting);
+STAILQ_HEAD(waiting_list, waiting);
+static struct waiting_list all_waiting = STAILQ_HEAD_INITIALIZER(all_waiting);
 
 static void opened(int fd)
 {

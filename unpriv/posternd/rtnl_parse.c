@@ -132,8 +132,7 @@ static void netconf_attr(const struct rtattr *a, void *out)
 // Its fixed header, one byte, is followed by padding.
 bool rtnl_parse_netconf(const struct nlmsghdr *h, struct rtnl_netconf *c)
 {
-	const struct netconfmsg *m = NLMSG_DATA(h);
-	size_t head = NLMSG_SPACE(sizeof(*m));
+	size_t head = NLMSG_SPACE(sizeof(struct netconfmsg));
 
 	memset(c, 0, sizeof(*c));
 	if (h->nlmsg_type != RTM_NEWNETCONF || h->nlmsg_len < head)
