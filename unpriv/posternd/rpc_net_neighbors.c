@@ -62,6 +62,7 @@ static bool fill(struct neighbors *k, const struct low *x, struct obj_neighbor *
 
 	rtnl_parse_neigh((const struct nlmsghdr *)(const void *)x->data, &n);
 	*o = (struct obj_neighbor){
+	    .has_id = true,
 	    .id = arena_strdup(a, x->key),
 	    .family = net_family_name(n.family),
 	    .address = net_ip_text(n.family, n.addr, a),

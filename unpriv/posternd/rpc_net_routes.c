@@ -112,6 +112,7 @@ static void fill(struct routes *k, const struct low *x, struct obj_route *o)
 
 	rtnl_parse_route((const struct nlmsghdr *)(const void *)x->data, &r);
 	*o = (struct obj_route){
+	    .has_id = true,
 	    .id = arena_strdup(a, x->key),
 	    .family = net_family_name(r.family),
 	    .dst = net_ip_text(r.family, r.dst, a),
