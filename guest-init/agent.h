@@ -15,7 +15,11 @@ typedef bool agent_admits(const struct sockaddr_storage *peer);
 // Serves a listening socket for ever; env->running is filled in.  Ends the process only when the socket is unusable.
 _Noreturn void agent_run(int listener, agent_admits *admits, struct serve_env *env);
 
-// The agent of a guest: vsock port 1024, for the host (CID 2) alone.  Waits for the vsock driver as long as it takes.
-_Noreturn void agent_main(const struct config *c);
+// Takes vsock port 1024.  Returns a listening socket, or -1 with errno while the kernel has no vsock.  Process 1 keeps it over the agent's
+// lives: nobody else in the guest can take the port between two of them, and who connects then waits instead of being turned away.
+int agent_listen(void);
+
+// The agent of a guest: for the host (CID 2) alone.  Without a listener (-1) it waits for the vsock driver as long as it takes.
+_Noreturn void agent_main(int listener, const struct config *c);
 
 #endif

@@ -21,6 +21,7 @@ struct agent {
 	uint64_t began;    // ms of now_ms(), when it was last started
 	uint64_t due;      // when to start the next
 	uint64_t pause_ms; // before the next
+	int listener;      // -1: no vsock so far
 };
 
 static sigset_t waited_for(void)
@@ -44,13 +45,15 @@ void supervise_init(void)
 static void start(struct agent *a, const struct config *c)
 {
 	a->began = now_ms();
+	if (a->listener < 0)
+		a->listener = agent_listen();
 	a->pid = _Fork();
 	if (a->pid == 0) {
 		sigset_t none;
 
 		sigemptyset(&none);
 		sigprocmask(SIG_SETMASK, &none, NULL);
-		agent_main(c);
+		agent_main(a->listener, c);
 	}
 	if (a->pid < 0) {
 		say("fork", NULL, errno);
@@ -88,7 +91,7 @@ static unsigned grace_of(const siginfo_t *info)
 
 _Noreturn void supervise(const struct config *c)
 {
-	struct agent a = {.pid = 0};
+	struct agent a = {.pid = 0, .listener = -1};
 	sigset_t set = waited_for();
 
 	for (;;) {

@@ -66,7 +66,7 @@ static int reseed(const uint8_t *seed, size_t len)
 	return err;
 }
 
-static int listen_vsock(void)
+int agent_listen(void)
 {
 	struct sockaddr_vm vm = {.svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY, .svm_port = GUEST_PORT};
 	int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -88,7 +88,7 @@ static int listen_when_possible(void)
 	int said = 0;
 	int fd;
 
-	while ((fd = listen_vsock()) < 0) {
+	while ((fd = agent_listen()) < 0) {
 		if (said != errno)
 			say("vsock", "port 1024", errno);
 		said = errno;
@@ -97,7 +97,7 @@ static int listen_when_possible(void)
 	return fd;
 }
 
-_Noreturn void agent_main(const struct config *c)
+_Noreturn void agent_main(int listener, const struct config *c)
 {
 	static const struct serve_host host = {power, set_time, reseed};
 	static char secret[33];
@@ -105,5 +105,5 @@ _Noreturn void agent_main(const struct config *c)
 	ssize_t n = file_read(SECRET_FILE, secret, sizeof(secret));
 
 	env.secret = n == 32 ? (const uint8_t *)secret : NULL;
-	agent_run(listen_when_possible(), from_host, &env);
+	agent_run(listener >= 0 ? listener : listen_when_possible(), from_host, &env);
 }

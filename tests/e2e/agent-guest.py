@@ -185,6 +185,16 @@ def _(g):
     check("the agent died" in g.console(), g.console())
 
 
+@test("nobody in the guest can take the agent's port while it is started again")
+def _(g):
+    c = g.conn()
+    c.start("/tmp/client", "take")
+    g.run("kill", "-9", sh(g, "cat /proc/1/task/1/children").split()[0])
+    g.wait()
+    e, out, _ = c.finish()
+    equal((e["code"], out), (0, b"Address in use\n"))
+
+
 @test("set_time sets the clock, and reseed is taken")
 def _(g):
     equal(g.conn().request("set_time", unix_ms=2000000000000)[0], "done")
