@@ -108,6 +108,7 @@ class Host:
     def __enter__(self):
         global _at_start
         connected()
+        answers()
         until(lambda: call("net.status")["backend"] == "helper", 5)
         if _at_start is None:
             _at_start = e2e.shown()
@@ -118,6 +119,7 @@ class Host:
     def __exit__(self, kind, *_):
         connected()
         try:
+            answers()
             self.vm.remove()
             call("net.bridge.delete", name="pt-br0", force=True)
             for rule in call("net.nat.status")["snat"]:
@@ -199,7 +201,10 @@ def _():
     with Host() as vm:
         before = vm.status()
         for pid in [*e2e.daemon(), *[only(n) for n in HELPER]]:
-            os.kill(pid, signal.SIGKILL)
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass  # it went with one of those before it
         whole_service_within(ANSWERS)
         connected()
         still_there(vm, before)
