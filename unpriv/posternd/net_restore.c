@@ -228,9 +228,10 @@ static size_t nseen;
 static bool is_stray(const struct rtnl_link *l)
 {
 	const char *prefix = daemon_config()->interface_prefix;
+	bool tap = strcmp(l->kind, "tun") == 0, bridge = strcmp(l->kind, "bridge") == 0;
 
-	return strcmp(l->kind, "tun") == 0 && strncmp(l->alias, OUR_MARK, sizeof(OUR_MARK) - 1) == 0 &&
-	       strncmp(l->name, prefix, strlen(prefix)) == 0 && cache_find_tap(l->name) == NULL;
+	return strncmp(l->alias, OUR_MARK, sizeof(OUR_MARK) - 1) == 0 && strncmp(l->name, prefix, strlen(prefix)) == 0 &&
+	       ((tap && cache_find_tap(l->name) == NULL) || (bridge && cache_find_bridge(l->name) == NULL));
 }
 
 static bool was_seen(const char *name)
@@ -274,8 +275,8 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
 	nseen = n;
 	arena_finish(&a);
 	if (del.names.n > 0) {
-		log_info("taps without a row are deleted", "n=%u first=%s", del.names.n, del.names.v[0]);
-		task_priv(task_new(sizeof(struct task), "sweep of taps", NULL, swept), OP_links_del, &del, NULL);
+		log_info("links without a row are deleted", "n=%u first=%s", del.names.n, del.names.v[0]);
+		task_priv(task_new(sizeof(struct task), "sweep of links", NULL, swept), OP_links_del, &del, NULL);
 	}
 }
 

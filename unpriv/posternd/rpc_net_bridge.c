@@ -66,6 +66,7 @@ struct bridge_add {
 	const struct rpc_net_bridge_add_params *p;
 	struct wire_addr address;
 	uint8_t mac[6];
+	unsigned undoes; // deletions whose outcome nobody knows
 };
 
 static struct row_bridge row_of(const struct request *rq, const struct rpc_net_bridge_add_params *p)
@@ -125,6 +126,8 @@ static void ask_delete(struct task *t, const char *name)
 	task_priv(t, OP_links_del, &a, NULL);
 }
 
+#define UNDOES_MOST 3 // helpers in a row that die over it
+
 enum { ADD_STORED, ADD_MADE, ADD_ADDRESSED, ADD_UP, ADD_DONE, ADD_UNDONE, ADD_FORGOTTEN };
 
 static void undo_add(struct bridge_add *b, bool made)
@@ -151,7 +154,7 @@ static void bridge_add_step(struct task *t)
 		return;
 	case ADD_MADE:
 		if (!priv_ok(t->reply))
-			undo_add(b, false);
+			undo_add(b, priv_unsure(t->reply));
 		else if (b->p->has_address)
 			ask_address_add(b);
 		else
@@ -178,7 +181,12 @@ static void bridge_add_step(struct task *t)
 		task_done(t, true);
 		return;
 	case ADD_UNDONE:
-		t->reply = &t->kept;
+		if (priv_unsure(t->reply) && b->undoes++ < UNDOES_MOST) {
+			t->step = ADD_UNDONE;
+			ask_delete(t, b->p->name);
+			return;
+		}
+		t->reply = &t->kept; // what is left all the same is a stray, for the sweep
 		forget_bridge(t, b->p->name);
 		return;
 	case ADD_FORGOTTEN: task_fail(t); return;

@@ -101,6 +101,11 @@ static enum fail_kind kind_of(enum op_status s)
 	return FAIL_IO;
 }
 
+bool priv_unsure(const struct priv_reply *r)
+{
+	return r->outcome == PRIV_INTERRUPTED;
+}
+
 enum fail_kind priv_fail_kind(const struct priv_reply *r)
 {
 	return r->outcome == PRIV_INTERRUPTED ? FAIL_INTERRUPTED : kind_of(r->status);

@@ -56,6 +56,9 @@ bool task_refused(struct task *t);
 // Answers with the failure in `reply` and ends the task.
 void task_fail(struct task *t);
 
+// True when nobody knows whether the operation happened: the helper ended before it answered.
+bool priv_unsure(const struct priv_reply *r);
+
 // The kind of failure that an answer (not OPS_OK) is.
 enum fail_kind priv_fail_kind(const struct priv_reply *r);
 
