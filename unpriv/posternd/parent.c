@@ -1,5 +1,5 @@
 // The parent holds no secret and reads nothing but single bytes from its worker: it forks, waits and
-// passes sockets. It has neither no_new_privs nor a filter, because a setuid exec needs that.
+// passes descriptors. It has neither no_new_privs nor a filter, because a setuid exec needs that.
 //
 //   worker   posternd itself, executed again, so that each life has an address space of its own.
 //   helper   where init listens for us (HELPER_SOCKET), connected to; else /usr/libexec's setuid program,
