@@ -5,10 +5,11 @@
 //   helper   where init listens for us (HELPER_SOCKET), connected to; else /usr/libexec's setuid program,
 //            executed with one end of a socket pair as fd 3. Either way the worker gets the other end.
 //
-// What ends is started again after a delay that doubles from 100 ms to 10 s, and is 100 ms again after
-// service: once it said that it serves and lived for 250 ms. A worker's end closes its socket, which ends
-// the helper; a helper that saw a malformed packet (exit 3) takes the worker with it, for one of them is
-// broken or taken over, and then only a second of service counts.
+// What ends is started again after a delay that doubles from 100 ms to 10 s. What had said that it serves
+// is started after 100 ms all the same, ten times in a row and once more with each second that passes, or
+// when it served for a second. A worker's end closes its socket, which ends the helper; a helper that saw
+// a malformed packet (exit 3) takes the worker with it, for one of them is broken or taken over, and then
+// nothing but a second of service counts.
 #include "unpriv/posternd/parent.h"
 
 #include <errno.h>
@@ -31,7 +32,7 @@
 
 #define HELPER_PROGRAM "/usr/libexec/postern/postern-helper"
 #define HELPER_SOCKET  "/run/postern-helper/helper.sock"
-enum { DELAY_FIRST_MS = 100, DELAY_MOST_MS = 10000, SERVICE_MS = 250, SERVICE_SUSPECT_MS = 1000, STOP_MS = 5000, HELPER_FD = 3, EXIT_MALFORMED = 3 };
+enum { DELAY_FIRST_MS = 100, DELAY_MOST_MS = 10000, SERVICE_MS = 1000, PATIENCE_MOST = 10, STOP_MS = 5000, HELPER_FD = 3, EXIT_MALFORMED = 3 };
 
 // One of the two that are kept alive.
 struct side {
@@ -42,6 +43,8 @@ struct side {
 	int64_t due_ms;   // not started again before
 	int64_t since_ms; // when it was started last
 	int64_t delay_ms; // before the next start
+	int64_t patience; // ends after service that are forgiven; one more each second
+	int64_t grown_ms; // when patience grew last
 };
 
 static struct side worker = {.name = "worker", .delay_ms = DELAY_FIRST_MS};
@@ -66,11 +69,25 @@ static void mark_up(struct side *s, pid_t pid)
 	s->since_ms = now_ms();
 }
 
-// `service_ms`: what counts as good service, after which the next start is a first one.
-static void mark_down(struct side *s, int service_ms)
+static bool forgiven(struct side *s, bool suspect, int64_t now)
+{
+	int64_t seconds = (now - s->grown_ms) / 1000;
+	s->grown_ms += seconds * 1000;
+	s->patience = s->patience + seconds > PATIENCE_MOST ? PATIENCE_MOST : s->patience + seconds;
+	if (!s->up || !s->serves)
+		return false;
+	if (now - s->since_ms > SERVICE_MS)
+		return true;
+	if (suspect || s->patience == 0)
+		return false;
+	s->patience--;
+	return true;
+}
+
+static void mark_down(struct side *s, bool suspect)
 {
 	int64_t now = now_ms();
-	if (s->up && s->serves && now - s->since_ms > service_ms)
+	if (forgiven(s, suspect, now))
 		s->delay_ms = DELAY_FIRST_MS;
 	s->up = false;
 	s->due_ms = now + s->delay_ms;
@@ -92,7 +109,7 @@ static void start_worker(char **argv)
 {
 	int pair[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
-		mark_down(&worker, SERVICE_MS);
+		mark_down(&worker, false);
 		return;
 	}
 	pid_t pid = fork();
@@ -105,7 +122,7 @@ static void start_worker(char **argv)
 	close(pair[1]);
 	if (pid < 0) {
 		close(pair[0]);
-		mark_down(&worker, SERVICE_MS);
+		mark_down(&worker, false);
 		return;
 	}
 	control = pair[0];
@@ -139,14 +156,14 @@ static void connect_helper(void)
 	log_warn("can't connect to the helper", "socket=%s error=%s", HELPER_SOCKET, strerror(errno));
 	if (fd >= 0)
 		close(fd);
-	mark_down(&helper, SERVICE_MS);
+	mark_down(&helper, false);
 }
 
 static void exec_helper(void)
 {
 	int pair[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
-		mark_down(&helper, SERVICE_MS);
+		mark_down(&helper, false);
 		return;
 	}
 	pid_t pid = fork();
@@ -159,7 +176,7 @@ static void exec_helper(void)
 	close(pair[1]);
 	if (pid < 0) {
 		close(pair[0]);
-		mark_down(&helper, SERVICE_MS);
+		mark_down(&helper, false);
 		return;
 	}
 	hand_over(pair[0], pid);
@@ -180,7 +197,7 @@ static void start_helper(void)
 	if (!told)
 		log_warn("there is no helper: only what needs no privilege works", "program=%s error=%s", HELPER_PROGRAM, strerror(errno));
 	told = true;
-	mark_down(&helper, SERVICE_MS);
+	mark_down(&helper, false);
 }
 
 static void log_end(const struct side *s, int status)
@@ -196,10 +213,10 @@ static void worker_ended(int status)
 	close(control);
 	control = -1;
 	worker.pid = 0;
-	mark_down(&worker, SERVICE_MS);
+	mark_down(&worker, false);
 	// It had the only socket: the helper, process of ours or not, is on its way out.
 	if (helper.up && helper.pid == 0)
-		mark_down(&helper, SERVICE_MS);
+		mark_down(&helper, false);
 	if (!was_ready) {
 		stopping = true;
 		exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
@@ -210,7 +227,7 @@ static void helper_ended(int status)
 {
 	bool malformed = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_MALFORMED;
 	helper.pid = 0;
-	mark_down(&helper, malformed ? SERVICE_SUSPECT_MS : SERVICE_MS);
+	mark_down(&helper, malformed);
 	if (malformed && worker.pid) {
 		log_error("the helper saw a malformed packet: the worker is started again too", NULL);
 		kill(worker.pid, SIGTERM);
@@ -272,7 +289,7 @@ static void on_control(void)
 		hand_resolv_conf();
 	// A helper of our own shows its end by SIGCHLD.
 	if (got == CONTROL_GONE && helper.up && helper.pid == 0)
-		mark_down(&helper, SERVICE_MS);
+		mark_down(&helper, false);
 }
 
 // Starts what is due; returns how long to wait for the next, -1 = for ever.

@@ -66,7 +66,6 @@ struct bridge_add {
 	const struct rpc_net_bridge_add_params *p;
 	struct wire_addr address;
 	uint8_t mac[6];
-	unsigned undoes; // deletions whose outcome nobody knows
 };
 
 static struct row_bridge row_of(const struct request *rq, const struct rpc_net_bridge_add_params *p)
@@ -126,8 +125,6 @@ static void ask_delete(struct task *t, const char *name)
 	task_priv(t, OP_links_del, &a, NULL);
 }
 
-#define UNDOES_MOST 3 // helpers in a row that die over it
-
 enum { ADD_STORED, ADD_MADE, ADD_ADDRESSED, ADD_UP, ADD_DONE, ADD_UNDONE, ADD_FORGOTTEN };
 
 static void undo_add(struct bridge_add *b, bool made)
@@ -181,8 +178,7 @@ static void bridge_add_step(struct task *t)
 		task_done(t, true);
 		return;
 	case ADD_UNDONE:
-		if (priv_unsure(t->reply) && b->undoes++ < UNDOES_MOST) {
-			t->step = ADD_UNDONE;
+		if (task_repeat(t)) {
 			ask_delete(t, b->p->name);
 			return;
 		}
@@ -193,7 +189,7 @@ static void bridge_add_step(struct task *t)
 	}
 }
 
-// Answers what needs no work: a bridge of that name is there.  True when it has answered.
+// Answers what needs no work: a bridge of that name is there.  True when it has answered.  One that somebody else has deleted is made again.
 static bool answered_by_row(struct request *rq, const struct rpc_net_bridge_add_params *p)
 {
 	const struct row_bridge *have = cache_find_bridge(p->name);
@@ -204,9 +200,15 @@ static bool answered_by_row(struct request *rq, const struct rpc_net_bridge_add_
 	if (have->phase != PHASE_DONE)
 		fail(rq, FAIL_BUSY, "bridge %s is just being made or deleted", p->name);
 	else if (same(have->mac, want.mac) && same(have->address, want.address) && have->mtu == want.mtu && have->stp == want.stp &&
-	         have->vlan_filtering == want.vlan_filtering && same(have->tenant, want.tenant))
+	         have->vlan_filtering == want.vlan_filtering && same(have->tenant, want.tenant)) {
+		struct net_view v;
+
+		if (!net_read_view(rq, &v))
+			return true;
+		if (net_view_link(&v, p->name) == NULL)
+			return false;
 		reply_added(rq, p->name, false);
-	else
+	} else
 		fail_hint(rq, FAIL_ALREADY_EXISTS, "Delete it first, or choose another name.", "bridge %s exists with other properties", p->name);
 	return true;
 }
@@ -260,6 +262,10 @@ static void bridge_delete_step(struct task *t)
 			ask_delete(t, b->name);
 		return;
 	case 1:
+		if (task_repeat(t)) {
+			ask_delete(t, b->name);
+			return;
+		}
 		if (!priv_ok(t->reply)) {
 			row->phase = PHASE_DONE;
 			task_keep(t);

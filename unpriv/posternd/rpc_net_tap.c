@@ -231,6 +231,11 @@ static void create_step(struct task *t)
 		task_done(t, true);
 		return;
 	case CREATE_UNDONE:
+		if (task_repeat(t)) {
+			k->at = 0;
+			ask_delete(k);
+			return;
+		}
 		t->reply = &t->kept;
 		forget_rows(k);
 		return;
@@ -238,7 +243,7 @@ static void create_step(struct task *t)
 	}
 }
 
-// Answers what needs no work: a tap of that name is there.  True when it has answered.
+// Answers what needs no work: a tap of that name is there.  True when it has answered.  One that somebody else has deleted is made again.
 static bool answered_by_row(struct tap_task *k, const struct row_tap *have)
 {
 	struct row_tap want = row_of(k, 0);
@@ -247,9 +252,15 @@ static bool answered_by_row(struct tap_task *k, const struct row_tap *have)
 	if (have->phase != PHASE_DONE)
 		fail(k->t.rq, FAIL_BUSY, "tap %s is just being made or deleted", have->name);
 	else if (tenant_sees(k->t.rq, have->tenant) && have->vm == NULL && same_bridge && have->owner_uid == want.owner_uid &&
-	         have->vnet_hdr == want.vnet_hdr && have->multi_queue == want.multi_queue)
+	         have->vnet_hdr == want.vnet_hdr && have->multi_queue == want.multi_queue) {
+		struct net_view v;
+
+		if (!net_read_view(k->t.rq, &v))
+			return true;
+		if (net_view_link(&v, have->name) == NULL)
+			return false;
 		reply_created(k, false);
-	else
+	} else
 		fail_hint(k->t.rq, FAIL_ALREADY_EXISTS, "Delete it first, or choose another name.", "tap %s exists with other properties",
 		          have->name);
 	return true;
@@ -295,8 +306,7 @@ void rpc_net_vm_create_tap(struct request *rq, const struct rpc_net_vm_create_ta
 	if (!choose_names(k)) {
 		fail(rq, FAIL_QUOTA_EXCEEDED, "no name is free for another tap");
 		task_done(&k->t, false);
-	} else if (p->has_name && cache_find_tap(p->name) != NULL) {
-		answered_by_row(k, cache_find_tap(p->name));
+	} else if (p->has_name && cache_find_tap(p->name) != NULL && answered_by_row(k, cache_find_tap(p->name))) {
 		task_done(&k->t, true);
 	} else if (rq->dry_run) {
 		reply_net_vm_create_tap(rq, &(struct rpc_net_vm_create_tap_result){.changed = true});
@@ -311,6 +321,11 @@ static void deleted_some(struct tap_task *k)
 {
 	struct task *t = &k->t;
 
+	if (task_repeat(t)) {
+		k->at = (k->at - 1) / WIRE_IFNAMES_MAX * WIRE_IFNAMES_MAX;
+		ask_delete(k);
+		return;
+	}
 	if (!priv_ok(t->reply)) {
 		task_keep(t);
 		t->step = 3;

@@ -53,6 +53,15 @@ void task_priv(struct task *t, enum op_id op, const void *args, const int *fds)
 		on_reply(t, &failed);
 }
 
+bool task_repeat(struct task *t)
+{
+	if (!priv_unsure(t->reply) || t->repeats >= TASK_REPEATS)
+		return false;
+	t->repeats++;
+	t->step--;
+	return true;
+}
+
 void task_keep(struct task *t)
 {
 	snprintf(t->kept_rule, sizeof(t->kept_rule), "%s", t->reply->rule);

@@ -22,6 +22,7 @@ struct task {
 	struct request *rq;             // who waits for it; NULL: the daemon's own work
 	const char *what;               // constant, for the log
 	int step;                       // the function's own
+	unsigned repeats;               // see task_repeat
 	int err;                        // of the last commit
 	const struct priv_reply *reply; // of the last operation; valid within the step that follows it
 	struct priv_reply kept;         // a failure set aside while things are put back; see task_keep
@@ -40,6 +41,11 @@ void task_commit(struct task *t, struct change *c);
 
 // Asks the helper and goes on with the next step; an operation that can't be sent looks like one that failed.
 void task_priv(struct task *t, enum op_id op, const void *args, const int *fds);
+
+// True when the helper ended before it answered the last operation, and the step that asked is to ask once more, of the next helper: for what
+// may happen twice, such as a deletion.  False too after TASK_REPEATS helpers that died over it.
+#define TASK_REPEATS 3u
+bool task_repeat(struct task *t);
 
 // Sets the last reply, a failure, aside; `reply` then points at it for good.
 void task_keep(struct task *t);
