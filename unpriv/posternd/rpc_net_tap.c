@@ -3,7 +3,6 @@
 // A tap's name is durable from before it is made until after it is gone: what refers to it (address translation, a VM) must not outlive it.
 // Several taps are made one after the other within one task; when one fails, those made before it go again.
 #include <net/if.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,44 +25,6 @@ struct tap_task {
 	uint32_t removed;
 	char (*names)[16]; // in the request's arena
 };
-
-// ---- what both the handlers and VMs use ----
-
-bool tap_free_name(const char *prefix, char out[16], const char (*taken)[16], size_t ntaken)
-{
-	for (unsigned i = 0; i < 100000; i++) {
-		bool used;
-		snprintf(out, 16, "%.9st%u", prefix, i);
-		used = cache_find_tap(out) != NULL;
-		for (size_t k = 0; k < ntaken && !used; k++)
-			used = strcmp(taken[k], out) == 0;
-		if (!used)
-			return true;
-	}
-	return false;
-}
-
-void tap_args(const struct row_tap *row, struct op_tap_create_args *a)
-{
-	*a = (struct op_tap_create_args){
-	    .has_owner_uid = row->owner_uid != 0,
-	    .owner_uid = (uint32_t)row->owner_uid,
-	    .has_bridge = row->bridge != NULL,
-	    .has_mtu = row->mtu != 0,
-	    .mtu = (uint32_t)row->mtu,
-	    .has_vnet_hdr = row->vnet_hdr != 0,
-	    .vnet_hdr = row->vnet_hdr != 0,
-	    .has_multi_queue = row->multi_queue != 0,
-	    .multi_queue = row->multi_queue != 0,
-	    .has_alias = row->vm != NULL,
-	};
-	COPY_TEXT(a->name, row->name);
-	if (row->bridge != NULL)
-		COPY_TEXT(a->bridge, row->bridge);
-	a->has_mac = row->mac != NULL && mac_parse(row->mac, a->mac);
-	if (row->vm != NULL)
-		COPY_TEXT(a->alias, row->vm);
-}
 
 // ---- list ----
 
