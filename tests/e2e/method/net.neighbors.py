@@ -90,12 +90,13 @@ def _():
     with open(batch, "w") as f:
         for n in range(MANY):
             f.write("neigh add 10.92.%d.%d lladdr 02:00:00:01:%02x:%02x dev nc0 nud permanent\n" % (n >> 8, n & 255, n >> 8, n & 255))
-    before = {n["id"] for n in whole()}
     ground.run("ip", "-batch", batch)
     for limit in (999, 1000, 5000, 10000):
-        ids = [n["id"] for n in whole(limit=limit)]
+        listed = whole(limit=limit)
+        ids = [n["id"] for n in listed]
         equal(ids, sorted(set(ids)), "the ids in pages of %d" % limit)
-        equal(len(set(ids) - before), MANY, "the new ones in pages of %d" % limit)
+        new = [n for n in listed if n["address"].startswith("10.92.")]  # the kernel finds neighbours of its own meanwhile
+        equal(len(new), MANY, "the new ones in pages of %d" % limit)
     equal(ours(whole(device="nc0")), theirs("dev", "nc0"), "the neighbours on nc0")
     ground.run("ip", "neigh", "flush", "dev", "nc0", "nud", "permanent")
 
