@@ -2,6 +2,7 @@
 #ifndef POSTERN_POSTERND_DAEMON_H
 #define POSTERN_POSTERND_DAEMON_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct event_base;
@@ -18,8 +19,9 @@ const struct acl *daemon_acl(void);
 void daemon_helper_met(void);
 void daemon_helper_gone(void);
 
-// Asks the parent to open /etc/resolv.conf, as it is now: opened(fd) is called later, and owns fd; -1 = it can't be opened. One at a time.
-void daemon_open_resolv(void (*opened)(int fd));
+// Asks the parent to open /etc/resolv.conf, as it is now: opened(fd) is called later, and owns fd; -1 = it can't be opened.
+// False: the parent can't be asked just now.
+bool daemon_open_resolv(void (*opened)(int fd));
 
 // Ends the loop; the process exits with this code after an orderly stop. 3 = the helper sent a malformed packet.
 void daemon_exit(int code);

@@ -83,8 +83,8 @@ static void wait_for_parent(struct request *rq, const char *path)
 
 	*w = (struct waiting){.rq = rq, .path = path};
 	STAILQ_INSERT_TAIL(&all_waiting, w, link);
-	if (first)
-		daemon_open_resolv(opened);
+	if (first && !daemon_open_resolv(opened))
+		opened(-1);
 }
 
 // A missing file is none: the C library then asks a server on the host itself, and so nothing is configured.

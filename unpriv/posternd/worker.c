@@ -60,10 +60,10 @@ void daemon_helper_gone(void)
 	control_send(CONTROL_FD, CONTROL_GONE, -1);
 }
 
-void daemon_open_resolv(void (*opened)(int fd))
+bool daemon_open_resolv(void (*opened)(int fd))
 {
 	worker.resolv_opened = opened;
-	control_send(CONTROL_FD, CONTROL_RESOLV, -1);
+	return control_send(CONTROL_FD, CONTROL_RESOLV, -1);
 }
 
 void daemon_exit(int code)
