@@ -93,13 +93,15 @@ class Guest:
             for n, f in zip((3, 4, 5), high):
                 os.dup2(f, n)
             os.closerange(6, 200)
-        self.backend = subprocess.Popen([os.path.join(BUILD, "bin", "postern-vsock")], preexec_fn=place, close_fds=False, env={},
+        # The build directory may be closed to the VM's uid.
+        program = shutil.copy(os.path.join(BUILD, "bin", "postern-vsock"), self.dir)
+        self.backend = subprocess.Popen([program], preexec_fn=place, close_fds=False, env={},
                                         stderr=self.log, **self.drop)
         for s in (ours, listener):
             s.close()
         os.close(boot)
-        disks = [os.path.join(where, "root.ext4") if root is True else root] if root else []
-        argv = qemu_argv(os.path.join(where, "kernel"), initrd or os.path.join(where, "initrd"),
+        disks = [shutil.copy(os.path.join(where, "root.ext4"), self.dir) if root is True else root] if root else []
+        argv = qemu_argv(shutil.copy(os.path.join(where, "kernel"), self.dir), shutil.copy(initrd or os.path.join(where, "initrd"), self.dir),
                          ("root=/dev/vda " if root else "") + append, "file:" + self.serial, memory, disks=disks, snapshot="on" if root is True else "off",
                          more=["-chardev", "socket,id=c0,fd=%d" % theirs.fileno(), "-device", "vhost-user-vsock-pci,chardev=c0,romfile=",
                                "-qmp", "unix:%s/qmp,server=on,wait=off" % self.dir] + list(more))
