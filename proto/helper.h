@@ -65,6 +65,7 @@ enum mount_option {
 	MOUNT_DEGRADED = 1u << 4,  // btrfs
 };
 enum vmm_kind { VMM_CLOUD_HYPERVISOR, VMM_FIRECRACKER, VMM_QEMU, VMM_MAX = VMM_QEMU };
+enum ovs_door { OVS_DATABASE, OVS_SWITCH, OVS_DOOR_MAX = OVS_SWITCH };  // of Open vSwitch: the socket of ovsdb-server, and that of ovs-vswitchd
 enum jail_slot { SLOT_KERNEL, SLOT_INITRD, SLOT_DISK0, SLOT_MAX = SLOT_DISK0 + 7 };
 
 // One rule of fw_commit; the memfd holds an array of these.  Reserved bytes are zero.

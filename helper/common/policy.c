@@ -34,6 +34,7 @@ void policy_part(struct policy *part, const struct policy *all, enum policy_read
 	case POLICY_FOR_SPAWN:
 		part->jail = all->jail;
 		part->tools = all->tools;
+		part->ovs = all->ovs;
 		break;
 	case POLICY_FOR_BROKER: break;
 	}

@@ -94,6 +94,7 @@ struct policy {
 	struct policy_vol vol;
 	struct policy_jail jail;
 	struct policy_tools tools;
+	uint32_t ovs; // bit 1 << enum ovs_door
 };
 
 // Who gets a part.  The cells stand in the order of enum op_cell.

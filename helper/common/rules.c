@@ -98,6 +98,7 @@ const char *rules_refuse(const struct policy *p, enum op_id op, const union op_a
 	case OP_grant_vsock: return jail(p, a->grant_vsock.vmm);
 	case OP_grant_console: return jail(p, a->grant_console.vmm);
 	case OP_jail_spawn: return jail(p, a->jail_spawn.vmm);
+	case OP_ovs_socket: return unless((p->ovs >> a->ovs_socket.door & 1) != 0, "ovs");
 	case OP_COUNT: break;
 	}
 	return "unknown operation";

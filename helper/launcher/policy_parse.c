@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "helper/launcher/policy_words.h"
+
 #define WORDS_MAX 40
 #define UID_MAX_  UINT64_C(4294967294) // (uid_t)-1 means "no change"
 
@@ -17,60 +19,18 @@ struct line {
 // Reads the line's values into the member of struct policy that the keyword's row names.  Returns NULL, or what is wrong.
 typedef const char *reader(void *at, const struct line *l);
 
-static bool number(const char *s, uint64_t min, uint64_t max, uint32_t *out)
-{
-	uint64_t v = 0;
-
-	if (*s == '\0' || (s[0] == '0' && s[1] != '\0'))
-		return false;
-	for (; *s != '\0'; s++) {
-		if (*s < '0' || *s > '9')
-			return false;
-		v = v * 10 + (uint64_t)(*s - '0');
-		if (v > max)
-			return false;
-	}
-	*out = (uint32_t)v;
-	return v >= min;
-}
-
-static bool range(const char *s, uint64_t max, struct policy_range *r)
-{
-	char lo[16];
-	const char *dash = strchr(s, '-');
-	size_t n = dash == NULL ? strlen(s) : (size_t)(dash - s);
-
-	if (n >= sizeof(lo))
-		return false;
-	memcpy(lo, s, n);
-	lo[n] = '\0';
-	return number(lo, 1, max, &r->lo) && number(dash == NULL ? lo : dash + 1, 1, max, &r->hi) && r->lo <= r->hi;
-}
-
-// Absolute, at least one component, none of them empty, "." or "..".
-static bool path_ok(const char *s)
-{
-	return s[0] == '/' && wire_relpath_ok(s + 1);
-}
-
-static void copy(char *to, size_t size, const char *from)
-{
-	memset(to, 0, size);
-	memcpy(to, from, strnlen(from, size - 1));
-}
-
 static const char *read_id(void *at, const struct line *l)
 {
 	uint32_t *id = at;
 
-	return number(l->word[1], 1, UID_MAX_, id) ? NULL : "a number from 1 to 4294967294 is wanted";
+	return word_number(l->word[1], 1, UID_MAX_, id) ? NULL : "a number from 1 to 4294967294 is wanted";
 }
 
 static const char *read_uids(void *at, const struct line *l)
 {
 	struct policy_range *uids = at;
 
-	return range(l->word[1], UID_MAX_, uids) ? NULL : "a range of uids is wanted, as in 900000-999999";
+	return word_range(l->word[1], UID_MAX_, uids) ? NULL : "a range of uids is wanted, as in 900000-999999";
 }
 
 static const char *read_prefix(void *at, const struct line *l)
@@ -82,7 +42,7 @@ static const char *read_prefix(void *at, const struct line *l)
 			return "a prefix of 1 to 12 letters, digits, '_', '.' and '-' is wanted";
 		if (list->n == POLICY_PREFIXES)
 			return "too many prefixes";
-		copy(list->v[list->n++], 16, l->word[i]);
+		word_copy(list->v[list->n++], 16, l->word[i]);
 	}
 	return NULL;
 }
@@ -95,14 +55,14 @@ static const char *read_bridge(void *at, const struct line *l)
 		char name[POLICY_PATH];
 		size_t n = strlen(l->word[i]);
 
-		copy(name, sizeof(name), l->word[i]);
+		word_copy(name, sizeof(name), l->word[i]);
 		if (n > 1 && name[n - 1] == '*')
 			name[n - 1] = '\0';
 		if (n > 15 || !wire_ifname_ok(name))
 			return "a bridge's name is wanted, or the beginning of one and '*'";
 		if (list->n == POLICY_NAMES)
 			return "too many bridges";
-		copy(list->v[list->n++], 16, l->word[i]);
+		word_copy(list->v[list->n++], 16, l->word[i]);
 	}
 	return NULL;
 }
@@ -116,7 +76,7 @@ static const char *read_uplink(void *at, const struct line *l)
 			return "an interface's name is wanted";
 		if (list->n == POLICY_NAMES)
 			return "too many uplinks";
-		copy(list->v[list->n++], 16, l->word[i]);
+		word_copy(list->v[list->n++], 16, l->word[i]);
 	}
 	return NULL;
 }
@@ -128,7 +88,7 @@ static const char *read_table(void *at, const struct line *l)
 	for (unsigned i = 1; i < l->n; i++) {
 		if (list->n == POLICY_RANGES)
 			return "too many ranges";
-		if (!range(l->word[i], UINT32_MAX, &list->v[list->n++]))
+		if (!word_range(l->word[i], UINT32_MAX, &list->v[list->n++]))
 			return "a table's number is wanted, or a range as in 1000-1999";
 	}
 	return NULL;
@@ -136,9 +96,9 @@ static const char *read_table(void *at, const struct line *l)
 
 static const char *read_root(void *at, const struct line *l)
 {
-	if (!path_ok(l->word[1]))
+	if (!word_path_ok(l->word[1]))
 		return "an absolute path is wanted, without '..', '.', '//' and '/' at its end";
-	copy(at, POLICY_PATH, l->word[1]);
+	word_copy(at, POLICY_PATH, l->word[1]);
 	return NULL;
 }
 
@@ -149,31 +109,41 @@ static const char *read_devices(void *at, const struct line *l)
 	for (unsigned i = 1; i < l->n; i++) {
 		const char *star = strchr(l->word[i], '*');
 
-		if (!path_ok(l->word[i]) || strncmp(l->word[i], "/dev/", 5) != 0 || (star != NULL && star[1] != '\0'))
+		if (!word_path_ok(l->word[i]) || strncmp(l->word[i], "/dev/", 5) != 0 || (star != NULL && star[1] != '\0'))
 			return "a path below /dev is wanted, '*' only at its end";
 		if (list->n == POLICY_DEVICES)
 			return "too many devices";
-		copy(list->v[list->n++], POLICY_PATH, l->word[i]);
+		word_copy(list->v[list->n++], POLICY_PATH, l->word[i]);
 	}
 	return NULL;
+}
+
+// Sets the bit of each value's place among n words; false where one isn't there.
+static bool read_bits(uint32_t *bits, const struct line *l, const char *const *words, unsigned n)
+{
+	for (unsigned i = 1; i < l->n; i++) {
+		unsigned at = word_place(l->word[i], words, n);
+
+		if (at == n)
+			return false;
+		*bits |= 1u << at;
+	}
+	return true;
 }
 
 static const char *read_fstype(void *at, const struct line *l)
 {
 	static const char *const names[FSTYPE_MAX + 1] = {
 	    [FSTYPE_EXT4] = "ext4", [FSTYPE_BTRFS] = "btrfs", [FSTYPE_VFAT] = "vfat", [FSTYPE_XFS] = "xfs"};
-	uint32_t *types = at;
 
-	for (unsigned i = 1; i < l->n; i++) {
-		unsigned t = 0;
+	return read_bits(at, l, names, FSTYPE_MAX + 1) ? NULL : "ext4, btrfs, vfat or xfs is wanted";
+}
 
-		while (t <= FSTYPE_MAX && strcmp(names[t], l->word[i]) != 0)
-			t++;
-		if (t > FSTYPE_MAX)
-			return "ext4, btrfs, vfat or xfs is wanted";
-		*types |= 1u << t;
-	}
-	return NULL;
+static const char *read_ovs(void *at, const struct line *l)
+{
+	static const char *const names[OVS_DOOR_MAX + 1] = {[OVS_DATABASE] = "database", [OVS_SWITCH] = "switch"};
+
+	return read_bits(at, l, names, OVS_DOOR_MAX + 1) ? NULL : "database or switch is wanted";
 }
 
 static const char *read_vmm(void *at, const struct line *l)
@@ -181,17 +151,15 @@ static const char *read_vmm(void *at, const struct line *l)
 	static const char *const names[VMM_MAX + 1] = {
 	    [VMM_CLOUD_HYPERVISOR] = "cloud-hypervisor", [VMM_FIRECRACKER] = "firecracker", [VMM_QEMU] = "qemu"};
 	struct policy_jail *jail = at;
-	unsigned v = 0;
+	unsigned v = word_place(l->word[1], names, VMM_MAX + 1);
 
-	while (v <= VMM_MAX && strcmp(names[v], l->word[1]) != 0)
-		v++;
 	if (v > VMM_MAX)
 		return "qemu, firecracker or cloud-hypervisor is wanted";
-	if (!path_ok(l->word[2]))
+	if (!word_path_ok(l->word[2]))
 		return "an absolute path is wanted, without '..', '.', '//' and '/' at its end";
 	if (jail->vmm[v][0] != '\0')
 		return "this VMM is given twice";
-	copy(jail->vmm[v], POLICY_PATH, l->word[2]);
+	word_copy(jail->vmm[v], POLICY_PATH, l->word[2]);
 	return NULL;
 }
 
@@ -210,10 +178,10 @@ static const char *read_tool(void *at, const struct line *l)
 
 	if (list->n == POLICY_TOOLS)
 		return "too many tools";
-	if (strlen(l->word[1]) >= sizeof(t->name) || !wire_relpath_ok(l->word[1]) || !path_ok(l->word[2]))
+	if (strlen(l->word[1]) >= sizeof(t->name) || !wire_relpath_ok(l->word[1]) || !word_path_ok(l->word[2]))
 		return "a tool's name and its absolute path are wanted";
-	copy(t->name, sizeof(t->name), l->word[1]);
-	copy(t->path, sizeof(t->path), l->word[2]);
+	word_copy(t->name, sizeof(t->name), l->word[1]);
+	word_copy(t->path, sizeof(t->path), l->word[2]);
 	list->n++;
 	return NULL;
 }
@@ -240,7 +208,7 @@ static const char *read_limit(void *at, const struct line *l)
 			k++;
 		if (k == n || i + 1 == l->n)
 			return "pairs of a limit's name and a number are wanted";
-		if (!number(l->word[i + 1], limits[k].min, limits[k].max, limits[k].value))
+		if (!word_number(l->word[i + 1], limits[k].min, limits[k].max, limits[k].value))
 			return "this limit's number is out of its range, or none";
 	}
 	return NULL;
@@ -275,6 +243,7 @@ static const struct keyword {
     {"vmm", 2, 2, true, read_vmm, AT(jail)},
     {"vm-device", 1, 1, false, read_vm_device, AT(jail.kvm)},
     {"tool", 2, 2, true, read_tool, AT(tools)},
+    {"ovs", 1, OVS_DOOR_MAX + 1, true, read_ovs, AT(ovs)},
     {"limit", 2, 8, true, read_limit, AT(limits)},
 };
 #define KEYWORDS (sizeof(keywords) / sizeof(keywords[0]))

@@ -1,4 +1,5 @@
-// postern-spawn: the cell that starts VMs. It forks one child per request, which becomes the keeper of a VM, in the VM's jail, as the VM's uid.
+// postern-spawn: the cell that starts VMs. It forks one child per request, which becomes the keeper of a VM, in the VM's jail, as the VM's uid, or
+// which connects to Open vSwitch.
 //
 // Runs as uid 0, because the record and the cgroups are root's, with the daemon's gid for the way to images, and with four capabilities: SYS_ADMIN
 // for mounts, namespaces and pivot_root, MKNOD for the three nodes of a jail's /dev, SETUID and SETGID for the step down. The filter is the union of
@@ -6,7 +7,7 @@
 // exec.
 //
 //	spawn.c  jail_spawn                 plan.c   record and names to descriptors    limits.c  cgroup limits
-//	child.c  the steps of a child       sys.c    every system call
+//	child.c  the steps of a child       ovs.c    ovs_socket, and its child        sys.c    every system call
 //
 // Children outlive the cell: they have no parent-death signal and none of its descriptors.
 #include <errno.h>

@@ -17,8 +17,10 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -152,6 +154,24 @@ pid_t sys_fork(int cgroup, int *pidfd)
 	    .cgroup = (unsigned)cgroup,
 	};
 	return (pid_t)syscall(SYS_clone3, &args, sizeof args);
+}
+
+pid_t sys_fork_plain(void)
+{
+	struct clone_args args = {.exit_signal = SIGCHLD};
+	return (pid_t)syscall(SYS_clone3, &args, sizeof args);
+}
+
+int sys_unix_socket(void)
+{
+	return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
+int sys_connect(int fd, int o_path)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	snprintf(to.sun_path, sizeof to.sun_path, "/proc/self/fd/%d", o_path);
+	return connect(fd, (const struct sockaddr *)&to, sizeof to);
 }
 
 int sys_pipe(int ends[2])

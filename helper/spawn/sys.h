@@ -34,9 +34,15 @@ int sys_clone_tree(int fd, uint64_t attr);
 // sys_fork makes a child in new pid, mount, ipc, uts and net namespaces, born into the version 2 cgroup `cgroup`. In the parent *pidfd is the
 // child's.
 pid_t sys_fork(int cgroup, int *pidfd);
+pid_t sys_fork_plain(void); // in the cell's own namespaces and cgroup
 int sys_pipe(int ends[2]);
 ssize_t sys_read_report(int fd, void *bytes, size_t size, int timeout_ms); // 0: the child executed; ETIME when it takes too long
 void sys_reap(void);
+
+// A stream socket that doesn't block, and connecting it to the socket that an O_PATH descriptor is of: in the child, whose credentials the other
+// side sees.
+int sys_unix_socket(void);
+int sys_connect(int fd, int o_path);
 
 // In the child, in this order.
 int sys_join(int cgroup_procs);

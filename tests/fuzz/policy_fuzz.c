@@ -1,4 +1,4 @@
-// LINK: helper/launcher/policy_parse.o helper/common/policy.o proto/mp.o proto/wire.o proto/wire_kinds.o
+// LINK: helper/launcher/policy_parse.o helper/launcher/policy_words.o helper/common/policy.o proto/mp.o proto/wire.o proto/wire_kinds.o
 //
 // policy.conf on arbitrary bytes: an error names a line of the file, and a policy that is accepted keeps what the rest of the helper relies on.
 #include <stdlib.h>

@@ -162,6 +162,18 @@ TEST("every operation on a jail needs the root and a VMM that the policy names")
 	}
 }
 
+TEST("each of Open vSwitch's sockets needs its own word in the policy")
+{
+	fresh();
+	for (uint32_t door = 0; door <= OVS_DOOR_MAX; door++) {
+		a.ovs_socket.door = door;
+		p.ovs = ~(1u << door);
+		CHECK_STR(verdict(OP_ovs_socket), "ovs");
+		p.ovs = 1u << door;
+		CHECK_STR(verdict(OP_ovs_socket), "allowed");
+	}
+}
+
 TEST("H5: an empty policy allows no operation but those that touch nothing of anybody's")
 {
 	memset(&p, 0, sizeof(p));

@@ -1,4 +1,4 @@
-// LINK: helper/launcher/policy_load.o helper/launcher/policy_parse.o helper/common/policy.o helper/common/rootpath.o proto/wire.o proto/wire_kinds.o proto/mp.o
+// LINK: helper/launcher/policy_load.o helper/launcher/policy_parse.o helper/launcher/policy_words.o helper/common/policy.o helper/common/rootpath.o proto/wire.o proto/wire_kinds.o proto/mp.o
 //
 // Needs root: files must be root's.  Works in a directory of its own below /run, which belongs to root alone.
 #include <fcntl.h>

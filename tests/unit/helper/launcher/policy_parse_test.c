@@ -1,4 +1,4 @@
-// LINK: helper/launcher/policy_parse.o helper/common/policy.o proto/wire.o proto/wire_kinds.o proto/mp.o
+// LINK: helper/launcher/policy_parse.o helper/launcher/policy_words.o helper/common/policy.o proto/wire.o proto/wire_kinds.o proto/mp.o
 #include "helper/launcher/policy_file.h"
 #include "tests/lib/test.h"
 
@@ -33,7 +33,7 @@ TEST("every keyword of the man page is read")
 	                           "interface-prefix pt- x-\nbridge pt-br* br0\nuplink eth0 eth1\nroute-table 254 1000-1999\n"
 	                           "mount-root /srv/m\nmount-source /dev/loop* /dev/sdb\nmount-fstype ext4 xfs\ndevice /dev/sdc\n"
 	                           "image-root /srv/i\njail-root /srv/j\ncgroup-root /sys/fs/cgroup/p\nvmm qemu /usr/libexec/q\nvm-device kvm\n"
-	                           "tool mkfs.ext4 /usr/sbin/mke2fs\nlimit taps 1 rules 2 jails 3 requests-per-second 4\n";
+	                           "tool mkfs.ext4 /usr/sbin/mke2fs\novs switch\nlimit taps 1 rules 2 jails 3 requests-per-second 4\n";
 
 	CHECK(parse(text));
 	CHECK_INT(p.ids.daemon_uid, 1);
@@ -44,6 +44,7 @@ TEST("every keyword of the man page is read")
 	CHECK_INT(p.vol.fstypes, 1u << FSTYPE_EXT4 | 1u << FSTYPE_XFS);
 	CHECK_STR(p.jail.vmm[VMM_QEMU], "/usr/libexec/q");
 	CHECK(p.jail.kvm);
+	CHECK_INT(p.ovs, 1u << OVS_SWITCH);
 	CHECK_STR(p.tools.v[0].path, "/usr/sbin/mke2fs");
 	CHECK_INT(p.limits.requests_per_second, 4);
 }
@@ -181,13 +182,24 @@ TEST("limits come in pairs, with names and numbers that exist")
 	CHECK(parse("limit taps 0"));
 }
 
+TEST("Open vSwitch's sockets are named one by one, and by default none is")
+{
+	CHECK(parse(""));
+	CHECK_INT(p.ovs, 0);
+	CHECK(parse("ovs database\novs switch\n"));
+	CHECK_INT(p.ovs, 1u << OVS_DATABASE | 1u << OVS_SWITCH);
+	CHECK(!parse("ovs"));
+	CHECK_STR(wrong("ovs on"), "database or switch is wanted");
+	CHECK(!parse("ovs database switch switch"));
+}
+
 TEST("what isn't a process's business is zero in its part")
 {
 	static struct policy part;
 	static const struct policy_jail no_jail;
 	static const struct policy_vol no_vol;
 
-	CHECK(parse("mount-root /m\njail-root /j\nimage-root /i\nuplink eth0\nvmm qemu /q\ntool t /t\n"));
+	CHECK(parse("mount-root /m\njail-root /j\nimage-root /i\nuplink eth0\nvmm qemu /q\ntool t /t\novs database\n"));
 	policy_part(&part, &p, POLICY_FOR_NET);
 	CHECK_STR(part.net.uplinks.v[0], "eth0");
 	CHECK(memcmp(&part.jail, &no_jail, sizeof(no_jail)) == 0 && memcmp(&part.vol, &no_vol, sizeof(no_vol)) == 0 && part.tools.n == 0);
@@ -195,9 +207,10 @@ TEST("what isn't a process's business is zero in its part")
 	CHECK_STR(part.vol.mount_root, "/m");
 	CHECK(part.net.uplinks.n == 0 && memcmp(&part.jail, &no_jail, sizeof(no_jail)) == 0);
 	policy_part(&part, &p, POLICY_FOR_JAIL);
-	CHECK(part.tools.n == 0 && part.net.prefixes.n == 0 && memcmp(&part.vol, &no_vol, sizeof(no_vol)) == 0);
+	CHECK(part.tools.n == 0 && part.ovs == 0 && part.net.prefixes.n == 0 && memcmp(&part.vol, &no_vol, sizeof(no_vol)) == 0);
 	policy_part(&part, &p, POLICY_FOR_SPAWN);
 	CHECK_INT(part.tools.n, 1);
+	CHECK_INT(part.ovs, 1u << OVS_DATABASE);
 	policy_part(&part, &p, POLICY_FOR_BROKER);
 	CHECK(memcmp(&part, &p, sizeof(p)) == 0);
 }

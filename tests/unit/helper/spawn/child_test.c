@@ -1,6 +1,6 @@
 // The spawn cell without a kernel: every system call is written down, and can fail. What matters is the order in which a child gives up its rights, that
 // nothing is executed when a step failed, and that the cell loses no descriptor.
-// LINK: helper/spawn/child.o helper/spawn/plan.o helper/spawn/limits.o helper/spawn/spawn.o helper/jail/layout.o helper/jail/cgroup.o
+// LINK: helper/spawn/child.o helper/spawn/plan.o helper/spawn/limits.o helper/spawn/spawn.o helper/spawn/ovs.o helper/jail/layout.o helper/jail/cgroup.o
 // LINK: helper/common/cell.o helper/common/rules.o helper/common/recheck.o helper/common/fdpass.o helper/common/confine.o
 // LINK: helper/common/policy.o helper/common/rootpath.o proto/helper.o proto/wire.o proto/wire_kinds.o proto/mp.o
 // LIBS: -lcap-ng
@@ -20,8 +20,10 @@ static char said[16384];
 static int step, fail_at, next_fd, open_fds;
 static bool fork_is_child, child_reports;
 static struct spawn_failure reported;
+static const struct spawn_failure *ovs_reports;
 static jmp_buf end;
 static struct jail_record record;
+static const char *pidfile = "77\n";
 static struct cell cell;
 
 __attribute__((format(printf, 1, 2))) static int call(const char *format, ...)
@@ -74,6 +76,9 @@ pid_t sys_fork(int cgroup, int *pidfd)
 	*pidfd = give_fd(0);
 	return 4321;
 }
+pid_t sys_fork_plain(void) { return call("fork_plain") < 0 ? -1 : fork_is_child ? 0 : 4321; }
+int sys_unix_socket(void) { return give_fd(call("socket")); }
+int sys_connect(int fd, int o_path) { return call("connect %d %d", fd, o_path); }
 ssize_t sys_read_report(int fd, void *bytes, size_t size, int timeout)
 {
 	const struct spawn_failure failure = {.step = 3, .err = ENOENT};
@@ -82,7 +87,7 @@ ssize_t sys_read_report(int fd, void *bytes, size_t size, int timeout)
 		return -1;
 	if (!child_reports)
 		return 0;
-	memcpy(bytes, &failure, size);
+	memcpy(bytes, ovs_reports ? ovs_reports : &failure, size);
 	return (ssize_t)size;
 }
 void sys_reap(void) { }
@@ -92,6 +97,8 @@ int sys_stat(int fd, struct stat *st)
 	const char *last = strstr(said, "kernel") ? "file" : strstr(said, "open_path root") ? "root" : "base";
 	memset(st, 0, sizeof *st);
 	st->st_mode = S_IFDIR | 0755;
+	if (strstr(said, "openvswitch"))
+		st->st_mode = strstr(said, ".sock") || strstr(said, ".ctl") ? S_IFSOCK | 0750 : strstr(said, "path ovs-vswitchd.pid") ? S_IFREG | 0644 : st->st_mode;
 	if (!strcmp(last, "root"))
 		st->st_uid = UID;
 	if (!strcmp(last, "file")) {
@@ -109,6 +116,8 @@ ssize_t sys_read(int dir, const char *name, void *bytes, size_t size)
 		memcpy(bytes, &record, sizeof record);
 		return sizeof record;
 	}
+	if (!strcmp(name, "ovs-vswitchd.pid"))
+		return snprintf(bytes, size, "%s", pidfile);
 	snprintf(bytes, size, "populated 0\n");
 	return 12;
 }
@@ -337,6 +346,102 @@ TEST("a record of another uid range, a damaged one, and a swapped file are refus
 	CHECK_INT(spawn_vm(&r, &pidfd), OPS_DENIED);
 	record = whole;
 	CHECK(!strstr(said, "fork"));
+}
+
+// connect_to answers the status; what the child says is `err`.
+static enum op_status connect_to(uint32_t door, int err, int *sock)
+{
+	const struct spawn_failure result = {.err = err};
+	const struct op_ovs_socket_args a = {.door = door};
+	struct op_ovs_socket_res r;
+
+	*sock = -1;
+	child_reports = true;
+	ovs_reports = &result;
+	enum op_status status = op_ovs_socket(&cell, &a, NULL, &r, sock);
+	ovs_reports = NULL;
+	return status;
+}
+
+TEST("a connection to Open vSwitch: everything is pinned before the fork, and what the cell keeps is the socket")
+{
+	int sock;
+
+	reset(0);
+	CHECK_INT(connect_to(OVS_DATABASE, 0, &sock), OPS_OK);
+	CHECK(before("open_policy /run/openvswitch", "open_path db.sock") && before("open_path db.sock", "fork_plain") && before("socket", "fork_plain"));
+	CHECK(sock >= 0 && open_fds == 1);
+	reset(0);
+	CHECK_INT(connect_to(OVS_SWITCH, 0, &sock), OPS_OK);
+	CHECK(before("read ovs-vswitchd.pid", "open_path ovs-vswitchd.77.ctl"));
+}
+
+// True where the child reported, which is its only end.
+static bool ovs_child_reports(int fail)
+{
+	int sock;
+
+	reset(fail);
+	fork_is_child = true;
+	if (setjmp(end) != 0)
+		return true;
+	connect_to(OVS_DATABASE, 0, &sock);
+	return false;
+}
+
+TEST("its child has three descriptors, no capability and its filter before it connects")
+{
+	CHECK(ovs_child_reports(0));
+	CHECK_INT(reported.err, 0);
+	CHECK(strstr(said, "place 1102 at 0 cloexec\nplace 1104 at 1 cloexec\nplace 1101 at 2 cloexec\nclose_from 3\nbecome 0 0\nfilter\nconnect 0 2\n"));
+	int calls = step;
+	for (int n = 1; n <= calls; n++)
+		if (ovs_child_reports(n))
+			CHECK(reported.err == EPERM && (n == calls || !strstr(said, "connect")));
+}
+
+TEST("whichever call of a connection fails, the answer is a failure and no descriptor is lost")
+{
+	for (uint32_t door = 0; door <= OVS_DOOR_MAX; door++)
+		for (int n = 1, sock;; n++) {
+			reset(n);
+			enum op_status status = connect_to(door, 0, &sock);
+			if (step < n)
+				break;
+			CHECK(status != OPS_OK && sock < 0 && open_fds == 0);
+		}
+}
+
+TEST("what a child says of its connection is the answer: nobody listens, or another failure; one that says nothing failed")
+{
+	static const struct op_ovs_socket_args a = {.door = OVS_DATABASE};
+	struct op_ovs_socket_res r;
+	int sock = -1;
+
+	reset(0);
+	CHECK_INT(connect_to(OVS_DATABASE, ECONNREFUSED, &sock), OPS_UNSUPPORTED);
+	CHECK_STR(cell.rep.rule, "ovs");
+	reset(0);
+	CHECK_INT(connect_to(OVS_DATABASE, EAGAIN, &sock), OPS_IO);
+	CHECK_INT(cell.rep.err, EAGAIN);
+	reset(0);
+	CHECK_INT(op_ovs_socket(&cell, &a, NULL, &r, &sock), OPS_IO);
+	CHECK_INT(cell.rep.err, EPROTO);
+	CHECK(sock < 0 && open_fds == 0);
+}
+
+TEST("a pidfile that holds no process's number leads nowhere")
+{
+	static const char *const bad[] = {"", "\n", "0\n", "77", "077\n", "-7\n", "7 \n", "4194305\n", "99999999\n", "7\n7\n", "x\n"};
+	int sock;
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		reset(0);
+		pidfile = bad[i];
+		CHECK_INT(connect_to(OVS_SWITCH, 0, &sock), OPS_DENIED);
+		CHECK(!strstr(said, "fork") && open_fds == 0);
+	}
+	pidfile = "77\n";
 }
 
 int main(void)
