@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "unpriv/posternd/daemon.h"
+#include "unpriv/posternd/event_publish.h"
 #include "unpriv/posternd/gate.h"
 #include "unpriv/posternd/request.h"
 #include "unpriv/posternd/store.h"
@@ -232,6 +233,7 @@ void audit_refusal(const char *identity, const char *method, const char *params,
 	}
 	if (++c->n > AUDIT_REFUSALS)
 		return;
+	event_refusal(identity, method, why);
 	snprintf(result, sizeof(result), "refused: %s", why);
 	write_row(identity, method, params, result, "", NULL, NULL);
 }

@@ -175,13 +175,22 @@ static void feed_held(struct conn *c)
 		text_clear(&c->in, 0);
 }
 
+// Writes, and goes on with an answer that goes on until the socket is full.
+static bool write_all(struct conn *c)
+{
+	bool fine = write_out(c);
+	while (fine && unsent(c) == 0 && c->framing && c->framing->refill && c->framing->refill(c))
+		fine = write_out(c);
+	return fine;
+}
+
 // After anything happened: write, take what was held, decide on closing, arm events. May destroy c.
 static void settle(struct conn *c)
 {
-	bool fine = write_out(c);
+	bool fine = write_all(c);
 	while (fine && c->held && !conn_is_full(c)) {
 		feed_held(c);
-		fine = write_out(c);
+		fine = write_all(c);
 	}
 	bool idle = c->pending == 0 && unsent(c) == 0;
 	if (!fine || (c->peer_done && idle && !c->held)) {

@@ -27,6 +27,8 @@ struct framing {
 	void (*done)(struct exchange *x);
 	// Says why this connection is being closed: too many of them, or a message that took too long.
 	void (*refuse)(struct conn *c, const char *why);
+	// Everything has been sent: an answer that goes on adds what there is more of it, and says whether that is anything.
+	bool (*refill)(struct conn *c);
 };
 
 // Open -> Draining: an error ended the conversation; what is queued is written, input is thrown away.

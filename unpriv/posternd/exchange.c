@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "unpriv/posternd/conn.h"
+#include "unpriv/posternd/sse.h"
 
 enum { FREE_MAX = 64, KEEP_BYTES = 16384 };
 
@@ -63,6 +64,11 @@ static void unlink_from(struct conn *c, struct exchange *x)
 	TAILQ_REMOVE(&c->exchanges, x, link);
 	c->pending--;
 	x->conn = NULL;
+	if (x->stream != NULL) {
+		sse_destroy(x->stream);
+		x->stream = NULL;
+		x->complete = true;
+	}
 }
 
 void exchange_release(struct exchange *x)

@@ -12,6 +12,7 @@
 #include "unpriv/posternd/mem.h"
 
 struct conn;
+struct sse;
 
 struct exchange {
 	struct conn *conn;          // NULL once the client has gone
@@ -33,6 +34,8 @@ struct exchange {
 	bool http10;                // HTTP: the request was in HTTP/1.0
 	int status;                 // HTTP: 0 = by the answer, 200 or 204
 	const char *type;           // HTTP: Content-Type
+	struct sse *stream;         // HTTP: an answer that goes on for as long as the client stays, or NULL
+	bool streaming;             // HTTP: its head has been written
 };
 
 // A new exchange at the end of the connection's list.

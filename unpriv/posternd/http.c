@@ -16,6 +16,7 @@
 #include "unpriv/posternd/metrics.h"
 #include "unpriv/posternd/openrpc.h"
 #include "unpriv/posternd/rpc.h"
+#include "unpriv/posternd/sse.h"
 
 static const char *reason_of(int status)
 {
@@ -132,35 +133,80 @@ static void refuse(struct conn *c, const char *why)
 	answer_last(c, c->refused ? 503 : 408, why);
 }
 
-static void get_health(struct exchange *x)
+static void get_health(struct exchange *x, const struct http_head *h)
 {
+	(void)h;
 	text_lit(&x->out, "{\"status\":\"ok\"}");
 	exchange_complete(x);
 }
 
-static void get_openrpc(struct exchange *x)
+static void get_openrpc(struct exchange *x, const struct http_head *h)
 {
+	(void)h;
 	openrpc_document(&x->out);
 	exchange_complete(x);
 }
 
-static void get_metrics(struct exchange *x)
+static void get_metrics(struct exchange *x, const struct http_head *h)
 {
+	(void)h;
 	x->type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 	metrics_write(&x->out);
 	exchange_complete(x);
 }
 
+// The answer goes on until the client leaves; nothing else is understood on its connection.
+static void get_events(struct exchange *x, const struct http_head *h)
+{
+	x->type = "text/event-stream";
+	if (x->head_only) {
+		x->status = 200;
+		exchange_complete(x);
+		return;
+	}
+	x->stream = sse_create(x, h->has_last_event, h->last_event);
+	if (x->stream == NULL) {
+		answer_problem(x, 503, "too many clients read the events");
+		return;
+	}
+	x->keep_alive = false;
+	conn_deafen(x->conn);
+}
+
+// An answer that goes on begins when all before it have gone.
+static bool refill(struct conn *c)
+{
+	struct exchange *x = TAILQ_FIRST(&c->exchanges);
+	if (x == NULL || x->stream == NULL)
+		return false;
+	bool begins = !x->streaming;
+	if (begins) {
+		put_status(&c->out, 200);
+		put_date(&c->out);
+		text_lit(&c->out, "Content-Type: text/event-stream\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n");
+		x->streaming = true;
+	}
+	return sse_fill(x->stream, &c->out) || begins;
+}
+
+void http_end_stream(struct exchange *x)
+{
+	struct conn *c = x->conn;
+	exchange_release(x);
+	conn_flush(c);
+}
+
 static const struct route {
 	const char *path;
-	void (*get)(struct exchange *x); // NULL: JSON-RPC by POST
-	enum rpc_method_id like;         // whoever may call this method may read it
+	void (*get)(struct exchange *x, const struct http_head *h); // NULL: JSON-RPC by POST
+	enum rpc_method_id like;                                    // whoever may call this method may read it
 } routes[] = {
     {"/", NULL, RPC_rpc_health},
     {"/rpc", NULL, RPC_rpc_health},
     {"/health", get_health, RPC_rpc_health},
     {"/openrpc.json", get_openrpc, RPC_rpc_discover},
     {"/metrics", get_metrics, RPC_rpc_health},
+    {"/events", get_events, RPC_event_tail},
 };
 
 static const struct route *find_route(struct http_text path)
@@ -216,11 +262,11 @@ static struct exchange *make_exchange(struct conn *c, const struct http_head *h,
 	return x;
 }
 
-static void answer_get(struct exchange *x, const struct route *r)
+static void answer_get(struct exchange *x, const struct route *r, const struct http_head *h)
 {
 	struct grant g = access_grant(daemon_acl(), &x->caller, r->like);
 	if (g.right >= RIGHT_READ)
-		r->get(x);
+		r->get(x, h);
 	else if (x->caller.anonymous && !x->credential)
 		answer_problem(x, 401, "this needs an identity");
 	else
@@ -236,7 +282,7 @@ static void take(struct conn *c, const struct http_head *h, char *body)
 	if (v.status)
 		answer_problem(x, v.status, v.why);
 	else if (r->get)
-		answer_get(x, r);
+		answer_get(x, r, h);
 	else
 		rpc_receive(x, body, (size_t)h->length);
 }
@@ -286,4 +332,4 @@ static size_t input(struct conn *c, char *in, size_t len)
 	return used;
 }
 
-const struct framing http_framing = {.name = "http", .input = input, .done = done, .refuse = refuse};
+const struct framing http_framing = {.name = "http", .input = input, .done = done, .refuse = refuse, .refill = refill};

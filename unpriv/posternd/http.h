@@ -6,4 +6,8 @@
 
 extern const struct framing http_framing;
 
+// Ends an answer that goes on, and its connection.
+struct exchange;
+void http_end_stream(struct exchange *x);
+
 #endif

@@ -98,16 +98,25 @@ static bool read_request_line(struct reader *r, struct http_text line)
 	return true;
 }
 
-static bool read_length(struct reader *r, struct http_text value)
+// Digits that make a number of 64 bits.
+static bool read_number(struct http_text value, uint64_t *out)
 {
-	uint64_t n = 0;
+	*out = 0;
 	if (value.len == 0 || value.len > 18)
-		return wrong(r, 400, "malformed Content-Length");
+		return false;
 	for (size_t i = 0; i < value.len; i++) {
 		if (value.at[i] < '0' || value.at[i] > '9')
-			return wrong(r, 400, "malformed Content-Length");
-		n = n * 10 + (uint64_t)(value.at[i] - '0');
+			return false;
+		*out = *out * 10 + (uint64_t)(value.at[i] - '0');
 	}
+	return true;
+}
+
+static bool read_length(struct reader *r, struct http_text value)
+{
+	uint64_t n;
+	if (!read_number(value, &n))
+		return wrong(r, 400, "malformed Content-Length");
 	if (r->head->has_length)
 		return wrong(r, 400, "two Content-Length headers");
 	r->head->has_length = true;
@@ -165,6 +174,13 @@ static bool read_host(struct reader *r, struct http_text value)
 	return true;
 }
 
+// What isn't one of our numbers is another stream's: it counts as none.
+static bool read_last_event(struct reader *r, struct http_text value)
+{
+	r->head->has_last_event = read_number(value, &r->head->last_event);
+	return true;
+}
+
 static bool read_coding(struct reader *r, struct http_text value)
 {
 	(void)value;
@@ -185,6 +201,7 @@ static bool read_field(struct reader *r, struct http_text name, struct http_text
 	    {"transfer-encoding", read_coding},
 	    {"expect", read_expect},
 	    {"host", read_host},
+	    {"last-event-id", read_last_event},
 	};
 	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
 		if (text_is(name, fields[i].name))

@@ -30,7 +30,9 @@ struct http_head {
 	bool has_length, chunked, has_host;
 	bool keep_alive, expect_continue;
 	bool http10;
-	uint64_t length; // Content-Length
+	uint64_t length;       // Content-Length
+	bool has_last_event;   // Last-Event-ID that is a number; another is none
+	uint64_t last_event;
 };
 
 // Reads a head from in[0..len). Returns 0 = more is needed, -1 = wrong (*status is the HTTP status to

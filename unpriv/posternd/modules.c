@@ -5,10 +5,11 @@
 #include <unistd.h>
 
 #include "unpriv/common/log.h"
+#include "unpriv/posternd/event_wait.h"
 #include "unpriv/posternd/state.h"
 
 static const struct module modules[] = {
-    {.name = "state", .start = state_start, .helper = state_helper, .stop = state_stop},
+    {.name = "state", .start = state_start, .helper = state_helper, .reloaded = event_wait_reloaded, .stop = state_stop},
     {.name = NULL},
 };
 

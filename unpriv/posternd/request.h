@@ -46,6 +46,10 @@ struct request {
 #define METHOD(id, name, right, doc) void rpc_##id(struct request *rq, const struct rpc_##id##_params *p);
 #include "proto/rpc.def"
 
+// Who sent it: for a handler whose answer depends on the rights for other methods too.
+struct caller;
+const struct caller *request_caller(const struct request *rq);
+
 // Answers with the result struct of the request's method; everything in it is read before this returns.
 void request_reply(struct request *rq, const void *result);
 

@@ -113,6 +113,11 @@ static void refuse_right(struct exchange *x, const struct call *c, struct reques
 	refuse(x, c, &e);
 }
 
+const struct caller *request_caller(const struct request *rq)
+{
+	return &rq->exchange->caller;
+}
+
 static void run_handler(struct request *rq)
 {
 	handlers[rq->method_id](rq, ((struct pending_call *)(void *)rq)->params);

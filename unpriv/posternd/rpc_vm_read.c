@@ -1,18 +1,13 @@
-// compute.vm.status, list, events.tail, console.endpoint, exec.endpoint, logs.
+// compute.vm.status, list, console.endpoint, exec.endpoint, logs.
 #include <errno.h>
-#include <event2/event.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "unpriv/posternd/daemon.h"
 #include "unpriv/posternd/endpoint.h"
 #include "unpriv/posternd/rpc_vm.h"
 #include "unpriv/posternd/task.h"
-#include "unpriv/posternd/vm_events.h"
 #include "unpriv/posternd/vm_live.h"
 
 #define LOG_BYTES 262144
@@ -29,7 +24,7 @@ static bool has_exit_code(const struct vm *vm)
 	return vm->at == VM_AT_RESTING && vm->exit_code >= 0;
 }
 
-static struct obj_vm_transition transition_of(const struct vm_transition *t)
+struct obj_vm_transition rpc_vm_transition(const struct vm_transition *t)
 {
 	return (struct obj_vm_transition){
 	    .seq = (int64_t)t->seq, .id = t->id, .from = (int)t->from, .to = (int)t->to, .reason = (int)t->reason, .at_unix_ms = t->at_unix_ms};
@@ -41,7 +36,7 @@ static struct list_vm_transition transitions(const struct vm *vm, struct arena *
 	unsigned first = vm->ring_n > VM_RING ? vm->ring_n - VM_RING : 0;
 
 	for (unsigned i = first; i < vm->ring_n; i++)
-		l.v[l.n++] = transition_of(&vm->ring[i % VM_RING]);
+		l.v[l.n++] = rpc_vm_transition(&vm->ring[i % VM_RING]);
 	return l;
 }
 
@@ -142,91 +137,6 @@ void rpc_vm_list(struct request *rq, const struct rpc_vm_list_params *p)
 		};
 	}
 	reply_vm_list(rq, &(struct rpc_vm_list_result){.vms = l});
-}
-
-// ---- events.tail ----
-
-struct tail {
-	LIST_ENTRY(tail) link;
-	struct request *rq;
-	const struct rpc_vm_events_tail_params *p;
-	struct event *timer;
-};
-
-static LIST_HEAD(tail_list, tail) tails = LIST_HEAD_INITIALIZER(tails);
-
-static bool wanted(const struct request *rq, const struct rpc_vm_events_tail_params *p, const struct vm_transition *t)
-{
-	const struct vm *vm = vm_find(t->id);
-
-	if (p->has_id && strcmp(p->id, t->id) != 0)
-		return false;
-	return rq->tenant == NULL || (vm != NULL && tenant_sees(rq, vm->tenant));
-}
-
-// Answers with what there is; false, with nothing answered, where there is nothing and `empty` isn't wanted.
-static bool answer_tail(struct request *rq, const struct rpc_vm_events_tail_params *p, bool empty)
-{
-	uint64_t first = vm_events_first(), next = vm_events_next();
-	uint64_t since = p->has_since_seq ? (uint64_t)p->since_seq : first - 1, seq = since < first ? first : since + 1;
-	since = since < next ? since : next - 1; // of a stream that has begun anew
-	seq = seq < next ? seq : next;
-	size_t most = p->has_limit ? (size_t)p->limit : 100;
-	struct rpc_vm_events_tail_result r = {.events.v = arena_alloc(rq->arena, (most + 1) * sizeof(*r.events.v))};
-
-	for (; seq < next && r.events.n < most; seq++)
-		if (wanted(rq, p, vm_events_at(seq)))
-			r.events.v[r.events.n++] = transition_of(vm_events_at(seq));
-	if (r.events.n == 0 && !empty)
-		return false;
-	r.next_seq = seq > since ? (int64_t)seq - 1 : (int64_t)since;
-	r.dropped = since + 1 < first ? (int64_t)(first - since - 1) : 0;
-	reply_vm_events_tail(rq, &r);
-	return true;
-}
-
-static void end_tail(struct tail *t)
-{
-	LIST_REMOVE(t, link);
-	event_free(t->timer);
-	free(t);
-}
-
-static void on_wait_over(evutil_socket_t fd, short what, void *arg)
-{
-	struct tail *t = arg;
-
-	(void)fd;
-	(void)what;
-	answer_tail(t->rq, t->p, true);
-	end_tail(t);
-}
-
-static void on_new_event(void)
-{
-	struct tail *next;
-
-	for (struct tail *t = LIST_FIRST(&tails); t != NULL; t = next) {
-		next = LIST_NEXT(t, link);
-		if (answer_tail(t->rq, t->p, false))
-			end_tail(t);
-	}
-}
-
-void rpc_vm_events_tail(struct request *rq, const struct rpc_vm_events_tail_params *p)
-{
-	struct timeval wait = {.tv_sec = p->has_wait_ms ? p->wait_ms / 1000 : 0, .tv_usec = p->has_wait_ms ? p->wait_ms % 1000 * 1000 : 0};
-	struct tail *t;
-
-	vm_events_on_new(on_new_event);
-	if (answer_tail(rq, p, !p->has_wait_ms || p->wait_ms == 0))
-		return;
-	t = xcalloc(1, sizeof(*t));
-	t->rq = rq;
-	t->p = p;
-	t->timer = event_new(daemon_base(), -1, 0, on_wait_over, t);
-	LIST_INSERT_HEAD(&tails, t, link);
-	event_add(t->timer, &wait);
 }
 
 // ---- endpoints ----

@@ -10,6 +10,9 @@
 #include "unpriv/posternd/config.h"
 #include "unpriv/posternd/daemon.h"
 #include "unpriv/posternd/endpoint.h"
+#include "unpriv/posternd/event_publish.h"
+#include "unpriv/posternd/event_wait.h"
+#include "unpriv/posternd/events.h"
 #include "unpriv/posternd/gate.h"
 #include "unpriv/posternd/helper_client.h"
 #include "unpriv/posternd/net_restore.h"
@@ -34,6 +37,7 @@ static void on_helper_ready(void *arg)
 {
 	(void)arg;
 	daemon_helper_met();
+	event_publish(event_topic_helper_up, NULL, (const struct event_member[]){{"why", restored ? "started again" : "started"}, {NULL, NULL}});
 	if (restored)
 		return;
 	restored = true;
@@ -42,6 +46,8 @@ static void on_helper_ready(void *arg)
 
 static void on_helper_gone(bool malformed)
 {
+	event_publish(event_topic_helper_down, NULL,
+	              (const struct event_member[]){{"why", malformed ? "it sent what no helper sends" : "it ended"}, {NULL, NULL}});
 	if (malformed)
 		daemon_exit(EXIT_MALFORMED);
 	else
@@ -63,7 +69,7 @@ bool state_start(void)
 	}
 	endpoint_sweep();
 	rpc_net_started();
-	if (!rtnl_start() || !store_start(daemon_base()) || !helper_client_start(daemon_base()) || !audit_start() || !gate_start()) {
+	if (!rtnl_start() || !store_start(daemon_base()) || !helper_client_start(daemon_base()) || !audit_start() || !gate_start() || !event_wait_start()) {
 		log_error("state can't be started", NULL);
 		return false;
 	}
@@ -82,6 +88,7 @@ void state_helper(int fd)
 void state_stop(void)
 {
 	net_sweep_stop();
+	event_wait_stop();
 	gate_stop();
 	helper_client_stop();
 	for (struct vm *vm = vm_first(); vm != NULL; vm = vm_next(vm)) {
@@ -96,4 +103,5 @@ void state_stop(void)
 	rtnl_window_stop();
 	rtnl_stop();
 	cache_finish();
+	events_finish();
 }

@@ -27,6 +27,9 @@ static const char *const upgrades[] = {
     "reason INTEGER NOT NULL, at_unix_ms INTEGER NOT NULL) STRICT;"
     "CREATE TABLE audit(seq INTEGER PRIMARY KEY AUTOINCREMENT, at_unix_ms INTEGER NOT NULL, identity TEXT NOT NULL, "
     "method TEXT NOT NULL, params TEXT NOT NULL, result TEXT NOT NULL, request TEXT NOT NULL, hash BLOB NOT NULL) STRICT;",
+    // 2
+    "ALTER TABLE transition RENAME TO event; ALTER TABLE event ADD COLUMN topic TEXT; ALTER TABLE event ADD COLUMN tenant TEXT; "
+    "ALTER TABLE event ADD COLUMN object TEXT;",
 };
 
 #define VERSION ((int)(sizeof(upgrades) / sizeof(*upgrades)))

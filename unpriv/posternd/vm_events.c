@@ -1,78 +1,34 @@
-// Transitions: numbered, kept for the stream and for each VM, logged, stored.
+// Transitions: put into the stream of events, kept for each VM, logged, stored.
 #include "unpriv/posternd/vm_events.h"
-
-#include <time.h>
 
 #include "unpriv/common/log.h"
 #include "unpriv/posternd/addr.h"
-
-static struct vm_transition kept[VM_EVENTS_KEPT]; // number s stands at s % VM_EVENTS_KEPT
-static uint64_t next_seq = 1, first_seq = 1;
-static void (*on_new)(void);
-
-static int64_t unix_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
+#include "unpriv/posternd/events.h"
 
 static void keep(struct vm *vm, const struct vm_transition *t)
 {
-	kept[t->seq % VM_EVENTS_KEPT] = *t;
-	next_seq = t->seq + 1;
-	if (next_seq - first_seq > VM_EVENTS_KEPT)
-		first_seq = next_seq - VM_EVENTS_KEPT;
-	if (vm != NULL)
-		vm->ring[vm->ring_n++ % VM_RING] = *t;
+	vm->ring[vm->ring_n++ % VM_RING] = *t;
 }
 
-void vm_events_load(const struct row_transition *row)
+void vm_events_load(const struct row_event *row)
 {
-	struct vm_transition t = {
-	    .seq = (uint64_t)row->seq,
-	    .from = (enum rpc_vm_state)row->from_state,
-	    .to = (enum rpc_vm_state)row->to_state,
-	    .reason = (enum rpc_vm_reason)row->reason,
-	    .at_unix_ms = row->at_unix_ms,
-	};
+	struct vm *vm = row->vm != NULL ? vm_find(row->vm) : NULL;
 
-	COPY_TEXT(t.id, row->vm != NULL ? row->vm : "");
-	if (t.seq != next_seq) // rows of a stream have no gaps: begin anew behind one
-		first_seq = t.seq;
-	keep(vm_find(t.id), &t);
-}
-
-uint64_t vm_events_first(void)
-{
-	return first_seq;
-}
-
-uint64_t vm_events_next(void)
-{
-	return next_seq;
-}
-
-const struct vm_transition *vm_events_at(uint64_t seq)
-{
-	return &kept[seq % VM_EVENTS_KEPT];
-}
-
-void vm_events_on_new(void (*fn)(void))
-{
-	on_new = fn;
+	events_load(row);
+	if (vm != NULL && events_next() == (uint64_t)row->seq + 1)
+		keep(vm, &events_at((uint64_t)row->seq)->vm);
 }
 
 void vm_become(struct vm *vm, enum rpc_vm_state to, enum rpc_vm_reason reason)
 {
-	struct vm_transition t = {.seq = next_seq, .from = vm->state, .to = to, .reason = reason, .at_unix_ms = unix_ms()};
+	struct vm_transition t = {.from = vm->state, .to = to, .reason = reason};
 
 	if (vm->state == to) {
 		vm_store(vm, NULL);
 		return;
 	}
 	COPY_TEXT(t.id, vm->id);
+	events_add(event_topic_vm_state, vm->tenant, NULL, &t);
 	vm->state = to;
 	vm->reason = reason;
 	if (to == vm_state_running)
@@ -81,6 +37,5 @@ void vm_become(struct vm *vm, enum rpc_vm_state to, enum rpc_vm_reason reason)
 	         rpc_kinds[KIND_vm_reason].values[reason]);
 	keep(vm, &t);
 	vm_store(vm, &t);
-	if (on_new != NULL)
-		on_new();
+	events_tell();
 }

@@ -50,7 +50,7 @@ static void load_vm(void *arg, const struct row_vm *row)
 	}
 }
 
-static void load_transition(void *arg, const struct row_transition *row)
+static void load_event(void *arg, const struct row_event *row)
 {
 	(void)arg;
 	vm_events_load(row);
@@ -59,7 +59,7 @@ static void load_transition(void *arg, const struct row_transition *row)
 bool vm_restart_load(void)
 {
 	vm_uid_range(daemon_config()->uid_first, daemon_config()->uid_last);
-	return store_load_vm(load_vm, NULL) && store_load_transition(load_transition, NULL);
+	return store_load_vm(load_vm, NULL) && store_load_event(load_event, NULL);
 }
 
 // ---- adopting and demoting ----

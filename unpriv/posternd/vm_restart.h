@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-// Reads VMs and transitions from the opened store.  False when it can't be read.
+// Reads VMs and events from the opened store.  False when it can't be read.
 bool vm_restart_load(void);
 
 // Looks at each VM that hasn't been looked at, once a helper is there; then sweeps jails that no VM has, and starts what has autostart.

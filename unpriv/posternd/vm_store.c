@@ -1,11 +1,11 @@
-// A VM's row: written whole at each change, together with the transition that caused it.
+// A VM's row: written whole at each change, together with the event that tells of it.
 //
 // Commits come back in order; VM_EV_STORED is given once none of the VM's is under way, so whoever waits for it knows that everything is on
 // disk.  The callback finds the VM by its id: a VM is only freed after its last commit.
 #include "unpriv/posternd/store.h"
 
+#include "unpriv/posternd/events.h"
 #include "unpriv/posternd/vm.h"
-#include "unpriv/posternd/vm_events.h"
 #include "unpriv/posternd/vm_live.h"
 
 static void on_stored(void *arg, int err)
@@ -24,16 +24,6 @@ static void hand_over(struct vm *vm, struct change *c)
 	if (vm->stores++ == 0)
 		vm->store_failed = false;
 	store_commit(c, on_stored, vm);
-}
-
-static void put_transition(struct change *c, const struct vm_transition *t)
-{
-	struct row_transition row = {
-	    .seq = (int64_t)t->seq, .vm = t->id, .from_state = t->from, .to_state = t->to, .reason = t->reason, .at_unix_ms = t->at_unix_ms};
-
-	change_put_transition(c, &row);
-	if (t->seq > VM_EVENTS_KEPT)
-		change_del_transition(c, (int64_t)(t->seq - VM_EVENTS_KEPT));
 }
 
 void vm_store(struct vm *vm, const struct vm_transition *t)
@@ -59,7 +49,7 @@ void vm_store(struct vm *vm, const struct vm_transition *t)
 
 	change_put_vm(c, &row);
 	if (t != NULL)
-		put_transition(c, t);
+		events_put(c, events_at(t->seq));
 	hand_over(vm, c);
 }
 

@@ -9,6 +9,7 @@
 
 #include "tests/lib/test.h"
 #include "unpriv/posternd/daemon.h"
+#include "unpriv/posternd/event_publish.h"
 #include "unpriv/posternd/gate.h"
 #include "unpriv/posternd/request.h"
 
@@ -39,6 +40,16 @@ void gate_pass(struct request *rq, void (*go)(struct request *rq))
 void audit_set_hooks(const struct audit_hooks *h)
 {
 	hooks = *h;
+}
+
+static int told;
+
+void event_refusal(const char *identity, const char *method, const char *why)
+{
+	(void)identity;
+	(void)method;
+	(void)why;
+	told++;
 }
 
 static int failures;

@@ -2,6 +2,7 @@
 // LINK: unpriv/posternd/rpc.o unpriv/posternd/rpc_reply.o unpriv/posternd/rpc_audit.o unpriv/posternd/jsonrpc.o unpriv/posternd/scan.o
 // LINK: unpriv/posternd/rows_read.o unpriv/posternd/rows_kinds.o unpriv/posternd/rows_write.o unpriv/posternd/openrpc.o unpriv/posternd/metrics.o
 // LINK: unpriv/posternd/access.o unpriv/posternd/acl.o unpriv/posternd/toml.o unpriv/posternd/toml_value.o unpriv/posternd/toml_rows.o
+// LINK: unpriv/posternd/sse.o unpriv/posternd/events.o unpriv/posternd/event_sight.o unpriv/posternd/addr.o
 // LINK: unpriv/posternd/mem.o unpriv/posternd/text.o unpriv/posternd/utf8.o unpriv/common/log.o proto/rpc.o
 // LIBS: -levent_core -ljansson -lcrypto
 // Both framings over a socket pair, with handlers that this test answers when it likes.
@@ -16,10 +17,13 @@
 #include "unpriv/posternd/config.h"
 #include "unpriv/posternd/conn.h"
 #include "unpriv/posternd/daemon.h"
+#include "unpriv/posternd/events.h"
 #include "unpriv/posternd/exchange.h"
 #include "unpriv/posternd/request.h"
 #include "unpriv/posternd/rows_read.h"
 #include "unpriv/posternd/rpc.h"
+#include "unpriv/posternd/sse.h"
+#include "unpriv/posternd/tenant.h"
 
 static struct event_base *base;
 static struct config config = {.max_body_bytes = 1 << 20, .idle_timeout_secs = 60};
@@ -43,6 +47,21 @@ uint64_t now_ns(void)
 	struct timespec t;
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec + skipped_ns;
+}
+
+bool tenant_may(const char *who, const char *owner)
+{
+	return who == NULL || (owner != NULL && strcmp(who, owner) == 0);
+}
+void change_put_event(struct change *c, const struct row_event *row)
+{
+	(void)c;
+	(void)row;
+}
+void change_del_event(struct change *c, col_num seq)
+{
+	(void)c;
+	(void)seq;
 }
 
 // rpc.health is answered at once, net.status never but by hand; the others fail.
@@ -443,6 +462,78 @@ TEST("a connection over its uid's limit is told so in its own framing")
 	send_text("GET /health HTTP/1.1\r\nHost: h\r\n\r\n");
 	CHECK(strncmp(received(), "HTTP/1.1 503 ", 13) == 0);
 	hang_up();
+}
+
+#define GET_EVENTS "GET /events HTTP/1.1\r\nHost: h\r\n"
+
+static void add_events(unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		events_add(event_topic_net_drift, NULL, "{\"id\":\"pt-br0\"}", NULL);
+	sse_wake();
+	spin();
+}
+
+TEST("the stream of events begins behind the answers to what was asked before it, and brings each event with its number")
+{
+	events_finish();
+	add_events(2);
+	connect_client(false);
+	send_text("POST / HTTP/1.1\r\nHost: h\r\n" JSON_TYPE "Content-Length: 46\r\n\r\n{\"jsonrpc\":\"2.0\",\"method\":\"net.status\",\"id\":1}" GET_EVENTS
+	          "\r\n" GET_EVENTS "\r\n");
+	add_events(1);
+	CHECK_STR(received(), "");
+	answer_waiting(0);
+	CHECK(strstr(received(), "\"id\":1}HTTP/1.1 200 OK\r\n") != NULL);
+	CHECK(strstr(got, "Content-Type: text/event-stream\r\n") != NULL);
+	CHECK(strstr(got, "\r\n\r\nid: 3\nevent: net.drift\ndata: {\"seq\":3,\"topic\":\"net.drift\",") != NULL);
+	CHECK(strstr(got, "id: 2\n") == NULL);
+	add_events(1);
+	CHECK(strstr(received(), "\nid: 4\nevent: net.drift\n") != NULL);
+	hang_up();
+	add_events(1);
+}
+
+TEST("Last-Event-ID resumes the stream of events, and one that isn't ours begins at the first")
+{
+	events_finish();
+	add_events(5);
+	connect_client(false);
+	send_text(GET_EVENTS "Last-Event-ID: 3\r\n\r\n");
+	CHECK(strstr(received(), "\r\n\r\nid: 4\n") != NULL && strstr(got, "\nid: 5\n") != NULL);
+	hang_up();
+	connect_client(false);
+	send_text(GET_EVENTS "Last-Event-ID: 99\r\n\r\n");
+	CHECK(strstr(received(), "\r\n\r\nid: 1\n") != NULL);
+	hang_up();
+}
+
+TEST("a client that doesn't read its events is held nothing for, and is told how many it has missed")
+{
+	events_finish();
+	connect_client(false);
+	send_text(GET_EVENTS "\r\n");
+	for (int i = 0; i < 20; i++)
+		add_events(EVENTS_KEPT / 2);
+	size_t n = strlen(received());
+	CHECK(n > 0 && n < 20 * EVENTS_KEPT / 2 * 60);
+	CHECK(strstr(got, "\nevent: dropped\ndata: {\"dropped\":") != NULL);
+	CHECK(strstr(got, "id: 40960\n") != NULL);
+	hang_up();
+}
+
+TEST("all streams end when the access list they were opened under is gone")
+{
+	events_finish();
+	connect_client(false);
+	send_text(GET_EVENTS "\r\n");
+	CHECK(strstr(received(), "text/event-stream") != NULL);
+	sse_end_all();
+	received();
+	CHECK_INT(recv(client, got, 1, 0), 0);
+	hang_up();
+	add_events(1);
+	events_finish();
 }
 
 TEST("a failure carries kind, detail and hint")
