@@ -1,11 +1,13 @@
-// What comes in order is appended, and nothing is left to sort: the kernel sends most of its tables that way.  From the first that doesn't on it
-// is a binary heap with the highest key on top, which is the one that goes.
+// What comes in order is appended, and what comes a little late is put in its place: the kernel sends most of its tables that way, and nothing is
+// left to sort.  From the first that comes later than that on it is a binary heap with the highest key on top, which is the one that goes.
 #include "unpriv/posternd/lowest.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "unpriv/posternd/mem.h"
+
+#define LATE 4096 // entries that may have come before one in its place
 
 char *lowest_hex(char *out, const uint8_t *bytes, size_t n)
 {
@@ -74,7 +76,21 @@ static void make_heap(struct lowest *l)
 	l->heap = true;
 }
 
-void lowest_put(struct lowest *l, const char *key, const void *data, size_t len)
+size_t lowest_place(const struct lowest *l, const char *key)
+{
+	size_t low = 0, high = l->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (strcmp(l->v[middle]->key, key) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static struct low *copy(const char *key, const void *data, size_t len)
 {
 	struct low *x = xmalloc(sizeof(*x) + len);
 	size_t n = strnlen(key, sizeof(x->key) - 1);
@@ -83,21 +99,49 @@ void lowest_put(struct lowest *l, const char *key, const void *data, size_t len)
 	x->key[n] = '\0';
 	x->len = len;
 	memcpy(x->data, data, len);
-	if (!l->heap && l->n > 0 && strcmp(x->key, l->v[l->n - 1]->key) < 0)
-		make_heap(l);
+	return x;
+}
+
+static void make_room(struct lowest *l)
+{
+	if (l->n < l->room)
+		return;
+	l->room = l->room != 0 ? 2 * l->room : 64;
+	l->v = xrealloc(l->v, l->room * sizeof(void *));
+}
+
+static void put_in_heap(struct lowest *l, struct low *x)
+{
 	if (l->n == l->keep) {
 		free(l->v[0]);
 		l->v[0] = x;
 		sift_down(l);
 		return;
 	}
-	if (l->n == l->room) {
-		l->room = l->room != 0 ? 2 * l->room : 64;
-		l->v = xrealloc(l->v, l->room * sizeof(void *));
-	}
+	make_room(l);
 	l->v[l->n++] = x;
-	if (l->heap)
-		sift_up(l, l->n - 1);
+	sift_up(l, l->n - 1);
+}
+
+void lowest_put(struct lowest *l, const char *key, const void *data, size_t len)
+{
+	struct low *x = copy(key, data, len);
+	size_t at = l->n;
+
+	if (!l->heap && l->n > 0 && strcmp(x->key, l->v[l->n - 1]->key) < 0)
+		at = lowest_place(l, x->key);
+	if (!l->heap && l->n - at > LATE)
+		make_heap(l);
+	if (l->heap) {
+		put_in_heap(l, x);
+		return;
+	}
+	if (l->n == l->keep)
+		free(l->v[--l->n]);
+	make_room(l);
+	memmove(l->v + at + 1, l->v + at, (l->n - at) * sizeof(void *));
+	l->v[at] = x;
+	l->n++;
 }
 
 static int compare(const void *a, const void *b)

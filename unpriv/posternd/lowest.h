@@ -21,7 +21,7 @@ struct lowest {
 	const char *after; // borrowed: keys up to this one aren't wanted; NULL: all are
 	size_t n, room;
 	struct low **v; // in no order of use before lowest_sort
-	bool heap;      // the highest first; until something comes out of order, the highest last
+	bool heap;      // the highest first; until something comes far out of order, they are in order
 };
 
 // Append bytes, or a number, as hex digits, which sort as what they stand for.  Return the end; no NUL is written.
@@ -33,6 +33,9 @@ bool lowest_wants(const struct lowest *l, const char *key);
 
 // Keeps a copy of len bytes; where that makes too many, the highest goes.  Of two with one key both stay.
 void lowest_put(struct lowest *l, const char *key, const void *data, size_t len);
+
+// The place of the first whose key isn't lower; n where there is none.  Not of a heap.
+size_t lowest_place(const struct lowest *l, const char *key);
 
 // Puts them in the order of their keys.  Nothing more may be put in after it.
 void lowest_sort(struct lowest *l);

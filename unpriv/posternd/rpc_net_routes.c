@@ -153,11 +153,14 @@ static void done(struct lowest *page, int err, void *arg)
 	reply_net_routes(k->rq, &(struct rpc_net_routes_result){.routes = l});
 }
 
+// IPv4's dump goes on at an address (net/ipv4/fib_trie.c, fib_table_dump).  IPv6's counts its entries from the beginning again when the table
+// has changed, so one would be listed twice when another came in front of it, or never when one went (net/ipv6/ip6_fib.c, fib6_walk_continue).
 static void ask(struct rtnl_scan *s, uint8_t family, uint32_t table)
 {
 	struct rtnl_ask *q = &s->asks[s->n_asks++];
 
 	rtnl_ask_begin(q, family == AF_INET ? '4' : '6', RTM_GETROUTE, &(struct rtmsg){.rtm_family = family}, sizeof(struct rtmsg));
+	q->goes_on = family == AF_INET;
 	if (table != 0)
 		rtnl_ask_attr(q, RTA_TABLE, &table, sizeof(table));
 }

@@ -145,20 +145,32 @@ static uint32_t rest_of(const struct rtnl_route *r)
 	return hash;
 }
 
+// The kernel walks IPv4's table from the lowest address up (net/ipv4/fib_trie.c) and IPv6's from the leaves of a tree (net/ipv6/ip6_fib.c), where
+// a network comes behind all that is in it, which is the order of the networks' last addresses.
+static void place_in_table(const struct rtnl_route *r, uint8_t place[16])
+{
+	memcpy(place, r->dst, 16);
+	for (unsigned bit = r->prefix; r->family == AF_INET6 && bit < 128; bit++)
+		place[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+}
+
 void rtnl_route_key(const struct rtnl_route *r, char key[LOWEST_KEY])
 {
-	const uint8_t longest_first = (uint8_t)(128 - r->prefix); // as the kernel sends IPv4's
+	const uint8_t small[] = {(uint8_t)(128 - r->prefix), (uint8_t)(255 - r->tos)}; // both fall, as the kernel's do
+	const uint8_t bucket = (uint8_t)r->table;                                      // of 256, FIB_TABLE_HASHSZ
+	uint8_t place[16];
 	char *p = key;
 
+	place_in_table(r, place);
 	*p++ = r->family == AF_INET ? '4' : '6';
+	p = lowest_hex(p, &bucket, 1);
 	p = lowest_u32(p, r->table);
 	*p++ = '.';
-	p = lowest_hex(p, r->dst, address_len(r->family));
+	p = lowest_hex(p, place, address_len(r->family));
 	*p++ = '.';
-	p = lowest_hex(p, &longest_first, 1);
-	p = lowest_hex(p, &r->tos, 1);
+	p = lowest_hex(p, small, sizeof(small));
 	p = lowest_u32(p, r->metric);
 	*p++ = '.';
 	p = lowest_u32(p, rest_of(r));
-	*p = '\0'; // 1 + 8 + 1 + 32 + 1 + 12 + 1 + 8 + 1 = 65 bytes at most
+	*p = '\0'; // 1 + 10 + 1 + 32 + 1 + 12 + 1 + 8 + 1 = 67 bytes at most
 }

@@ -32,8 +32,9 @@ bool rtnl_parse_route(const struct nlmsghdr *h, struct rtnl_route *r);
 // One hop of several; *at begins at 0.  False after the last.
 bool rtnl_next_hop(const struct rtnl_route *r, unsigned *at, struct rtnl_hop *hop);
 
-// What tells a route from every other, and sorts it by family, table, destination, prefix length (the longest first), type of service and metric: a text of hex
-// fields.  What the kernel changes by itself (a link that goes down) isn't in it.
+// What tells a route from every other, as a text of hex fields that sorts as the kernel lists them: by family, table (its low byte first),
+// destination, prefix length (the longest first), type of service (the highest first) and metric.  The destination of IPv6 is told by its
+// network's last address.  What the kernel changes by itself (a link that goes down) isn't in it.
 void rtnl_route_key(const struct rtnl_route *r, char key[LOWEST_KEY]);
 
 #endif

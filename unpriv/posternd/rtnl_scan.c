@@ -26,8 +26,15 @@ struct scan {
 	unsigned at; // the ask that runs
 	unsigned tries;
 	uint32_t seq;
-	bool changed; // under this dump
+	bool changed;           // under this dump
+	bool went_on;           // it had stopped with a part; what sorts before that can't come
+	bool lost;              // but did
+	char shown[LOWEST_KEY]; // of the page's first entry, the last that was shown; empty: none was
 };
+
+// Set when a kernel was seen to send a table in another order than that of our keys, as it may where the numbers of two routing tables collide in
+// its hash: from then on dumps are read to their ends.
+static bool disordered;
 
 TAILQ_HEAD(scans, scan);
 static struct scans running = TAILQ_HEAD_INITIALIZER(running), queued = TAILQ_HEAD_INITIALIZER(queued);
@@ -90,13 +97,29 @@ static bool next_ask(struct scan *c)
 	return c->at < c->s.n_asks && !(full && highest[0] < c->s.asks[c->at].first);
 }
 
+// Empties the page but for what was shown.
+static void clear_page(struct scan *c)
+{
+	struct low *shown = c->shown[0] != '\0' ? c->page.v[0] : NULL;
+
+	if (shown != NULL)
+		c->page.v[0] = c->page.v[--c->page.n];
+	lowest_clear(&c->page);
+	if (shown != NULL)
+		lowest_put(&c->page, shown->key, shown->data, shown->len);
+	free(shown);
+}
+
 // From the start again.  An errno, or 0.
 static int again(struct scan *c)
 {
 	if (++c->tries >= TRIES)
 		return EBUSY;
 	c->at = 0;
-	lowest_clear(&c->page);
+	c->went_on = c->lost = false;
+	clear_page(c);
+	if (c->shown[0] != '\0')
+		c->page.after = c->shown;
 	return next_ask(c) ? send_ask(c) : 0;
 }
 
@@ -104,7 +127,11 @@ static void take(struct scan *c, const struct nlmsghdr *h)
 {
 	char key[LOWEST_KEY];
 
-	if (c->s.key(h, c->s.key_arg, key) && lowest_wants(&c->page, key))
+	if (!c->s.key(h, c->s.key_arg, key))
+		return;
+	if (c->went_on && strcmp(key, c->shown) <= 0)
+		c->lost = true;
+	else if (lowest_wants(&c->page, key))
 		lowest_put(&c->page, key, h, h->nlmsg_len);
 }
 
@@ -118,14 +145,25 @@ static int error_of(const struct nlmsghdr *h)
 	return err == -ENOENT ? 0 : -err;
 }
 
-enum progress { GOES_ON, WHOLE, FAILED };
+enum progress { GOES_ON, WHOLE, PART, FAILED };
+
+// A dump that goes on where it was can be trusted after a change as before it.
+static bool must_again(const struct scan *c)
+{
+	return c->changed && !(c->went_on && c->s.asks[c->at].goes_on);
+}
 
 // One dump is over: the next one, or from the start again, or all is there.
 static enum progress ask_over(struct scan *c, int *err)
 {
-	if (*err == EINTR || c->changed) {
+	if (*err == EINTR || must_again(c)) {
 		*err = again(c);
 		return *err != 0 ? FAILED : GOES_ON;
+	}
+	if (c->lost && !c->changed) {
+		disordered = true;
+		*err = EBUSY;
+		return FAILED;
 	}
 	c->at++;
 	if (*err == 0 && !next_ask(c))
@@ -151,6 +189,23 @@ static enum progress datagram(struct scan *c, const struct nlmsghdr *h, size_t l
 	return GOES_ON;
 }
 
+// The kernel sends entries that differ in the last field alone in an order of its own; when one came that differs in another one, all have come.
+bool rtnl_scan_complete(const struct lowest *page, size_t n)
+{
+	const char *key = page->v[n - 1]->key, *end = strrchr(key, '.');
+
+	return end == NULL || strncmp(key, page->v[page->n - 1]->key, (size_t)(end - key)) != 0;
+}
+
+static bool is_enough(const struct scan *c)
+{
+	const struct lowest *p = &c->page;
+	size_t enough = c->s.enough;
+
+	return enough > 1 && c->s.asks[c->at].goes_on && !disordered && !must_again(c) && !p->heap && p->n >= enough &&
+	       rtnl_scan_complete(p, enough - 1);
+}
+
 static enum progress receive(struct scan *c, int *err)
 {
 	static union {
@@ -167,10 +222,20 @@ static enum progress receive(struct scan *c, int *err)
 		*err = n < 0 ? errno : EIO;
 		return FAILED;
 	}
-	return datagram(c, &buf.align, (size_t)n, err);
+	enum progress p = datagram(c, &buf.align, (size_t)n, err);
+	return p == GOES_ON && is_enough(c) ? PART : p;
 }
 
 static void start_queued(void);
+
+static void stop_with_part(struct scan *c)
+{
+	TAILQ_REMOVE(&running, c, link);
+	n_running--;
+	event_del(c->ready);
+	c->page.after = NULL; // the request's
+	c->s.part(&c->page, c, c->s.arg);
+}
 
 static void on_ready(evutil_socket_t fd, short what, void *arg)
 {
@@ -187,7 +252,10 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 		return;
 	if (p == GOES_ON)
 		return;
-	finish(c, p == FAILED ? err : 0);
+	if (p == PART)
+		stop_with_part(c);
+	else
+		finish(c, p == FAILED ? err : 0);
 	start_queued();
 }
 
@@ -205,11 +273,14 @@ static int open_socket(struct scan *c)
 
 static void run(struct scan *c)
 {
-	int err = open_socket(c);
-	bool any = next_ask(c);
-
 	TAILQ_INSERT_TAIL(&running, c, link);
 	n_running++;
+	if (c->went_on) {
+		event_add(c->ready, NULL);
+		return;
+	}
+	int err = open_socket(c);
+	bool any = next_ask(c);
 	if (err == 0 && any)
 		err = send_ask(c);
 	if (err != 0 || !any)
@@ -235,6 +306,24 @@ void rtnl_scan_start(const struct rtnl_scan *s)
 	c->page = (struct lowest){.keep = s->keep, .after = s->after};
 	TAILQ_INSERT_TAIL(&queued, c, link);
 	start_queued();
+}
+
+void rtnl_scan_resume(struct scan *rest, struct lowest *page, const struct rtnl_scan *s)
+{
+	lowest_clear(&rest->page);
+	rest->s = *s;
+	rest->page = (struct lowest){.keep = s->keep, .n = page->n, .room = page->room, .v = page->v};
+	rest->went_on = true;
+	memcpy(rest->shown, page->v[0]->key, sizeof(rest->shown));
+	page->v = NULL;
+	page->n = page->room = 0;
+	TAILQ_INSERT_TAIL(&queued, rest, link);
+	start_queued();
+}
+
+void rtnl_scan_drop(struct scan *rest)
+{
+	scan_destroy(rest);
 }
 
 static void drop(struct scans *list)

@@ -2,19 +2,22 @@
 #include "unpriv/posternd/rtnl_window.h"
 
 #include <event2/event.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "unpriv/posternd/daemon.h"
 
 #define ENTRIES   10001 // that a dump keeps: the largest page and one more
+#define ONE_READ  2048  // entries that a buffer of 64 KiB brings at most
 #define HELD_SECS 5
 #define SLOTS     4
 
 // Entries of one listing.
 static struct window {
 	struct rtnl_scan s; // what makes a listing the same; asks and key
-	struct lowest page; // room 0: the slot is free
+	struct lowest page; // v NULL: the slot is free
 	bool whole;         // the table ends with it
+	struct scan *rest;  // what brings the entries behind it, or NULL
 	struct event *timer;
 } windows[SLOTS];
 static unsigned next_slot;
@@ -43,6 +46,8 @@ static void drop(struct window *w)
 {
 	if (w->timer != NULL)
 		event_free(w->timer);
+	if (w->rest != NULL)
+		rtnl_scan_drop(w->rest);
 	lowest_clear(&w->page);
 	*w = (struct window){0};
 }
@@ -63,8 +68,8 @@ static void give(const struct rtnl_scan *s, const struct lowest *page, size_t fi
 	s->done(&cut, 0, s->arg);
 }
 
-// Takes the entries over from a dump.
-static void hold(const struct rtnl_scan *s, struct lowest *page, bool whole)
+// Takes the entries over from a dump, and the dump where it isn't over.
+static void hold(const struct rtnl_scan *s, struct lowest *page, bool whole, struct scan *rest)
 {
 	struct window *w = find(s);
 
@@ -74,67 +79,118 @@ static void hold(const struct rtnl_scan *s, struct lowest *page, bool whole)
 	w->s = *s;
 	w->page = *page;
 	w->whole = whole;
+	w->rest = rest;
 	*page = (struct lowest){.keep = page->keep};
 	w->timer = evtimer_new(daemon_base(), on_old, w);
 	if (w->timer == NULL || evtimer_add(w->timer, &(struct timeval){.tv_sec = HELD_SECS}) != 0)
 		drop(w);
 }
 
+// What was asked for, while a dump runs; lives in the request's arena.
+struct asked {
+	struct rtnl_scan s;
+	size_t shown; // entries at the page's beginning that the client has
+};
+
 static void filled(struct lowest *page, int err, void *arg)
 {
-	struct rtnl_scan s = *(const struct rtnl_scan *)arg; // the request, and its arena, end with done()
+	struct asked k = *(const struct asked *)arg; // the request, and its arena, end with done()
 
 	if (err != 0) {
-		s.done(page, err, s.arg);
+		k.s.done(page, err, k.s.arg);
 		return;
 	}
-	give(&s, page, 0);
-	if (page->n >= s.keep)
-		hold(&s, page, page->n < ENTRIES);
+	bool more = page->n - k.shown >= k.s.keep;
+	give(&k.s, page, k.shown);
+	if (more)
+		hold(&k.s, page, page->n < page->keep, NULL);
+}
+
+static void filled_part(struct lowest *page, struct scan *rest, void *arg)
+{
+	struct asked k = *(const struct asked *)arg;
+
+	give(&k.s, page, k.shown);
+	hold(&k.s, page, false, rest);
+}
+
+// A dump for what was asked, behind `shown` entries that are there.
+static struct rtnl_scan dump_for(struct asked *k)
+{
+	struct rtnl_scan wide = k->s;
+
+	wide.keep = ENTRIES + ONE_READ;
+	wide.enough = k->shown + k->s.keep;
+	wide.done = filled;
+	wide.part = filled_part;
+	wide.arg = k;
+	return wide;
 }
 
 // The place of the entry with this key; page->n where there is none.
 static size_t place_of(const struct lowest *page, const char *key)
 {
-	size_t low = 0, high = page->n;
+	size_t at = lowest_place(page, key);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (strcmp(page->v[middle]->key, key) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < page->n && strcmp(page->v[low]->key, key) == 0 ? low : page->n;
+	return at < page->n && strcmp(page->v[at]->key, key) == 0 ? at : page->n;
+}
+
+// Drops what was shown before the entry at `first`.
+static void cut(struct lowest *page, size_t first)
+{
+	for (size_t i = 0; i < first; i++)
+		free(page->v[i]);
+	page->n -= first;
+	memmove(page->v, page->v + first, page->n * sizeof(*page->v));
+}
+
+// Lets the dump of a window go on behind the entry at `last`.
+static void go_on(struct window *w, size_t last, struct asked *k)
+{
+	struct lowest page = w->page;
+	struct scan *rest = w->rest;
+	struct rtnl_scan wide;
+
+	w->page = (struct lowest){0};
+	w->rest = NULL;
+	drop(w);
+	cut(&page, last);
+	k->shown = 1;
+	wide = dump_for(k);
+	rtnl_scan_resume(rest, &page, &wide);
 }
 
 // Serves a page that follows another one.  False where it isn't held in full.
-static bool serve(const struct rtnl_scan *s)
+static bool serve(struct asked *k)
 {
+	const struct rtnl_scan *s = &k->s;
 	struct window *w = s->after != NULL ? find(s) : NULL;
 	size_t at = w != NULL ? place_of(&w->page, s->after) : 0;
 
-	if (w == NULL || at == w->page.n || (!w->whole && w->page.n - at - 1 < s->keep))
+	if (w == NULL || at == w->page.n)
 		return false;
-	bool end = w->whole && w->page.n - at - 1 < s->keep;
+	bool full = w->page.n - at - 1 >= s->keep;
+	if (w->rest != NULL && !(full && rtnl_scan_complete(&w->page, at + s->keep))) {
+		go_on(w, at, k);
+		return true;
+	}
+	if (!full && !w->whole)
+		return false;
 	give(s, &w->page, at + 1);
-	if (end)
+	if (!full)
 		drop(w);
 	return true;
 }
 
 void rtnl_window_page(const struct rtnl_scan *s, struct arena *a)
 {
-	struct rtnl_scan wide = *s, *asked;
+	struct asked *k = arena_zalloc(a, sizeof(*k));
 
-	if (serve(s))
-		return;
-	asked = arena_alloc(a, sizeof(*asked));
-	*asked = *s;
-	wide.keep = ENTRIES;
-	wide.done = filled;
-	wide.arg = asked;
-	rtnl_scan_start(&wide);
+	k->s = *s;
+	if (!serve(k)) {
+		struct rtnl_scan wide = dump_for(k);
+		rtnl_scan_start(&wide);
+	}
 }
 
 void rtnl_window_stop(void)

@@ -1,8 +1,8 @@
 // Pages of the kernel's long tables, many from one dump.
 //
-// A dump costs as much for its last page as for its first.  So one for any page keeps 10,000 entries; the pages that follow are cut from those as
-// long as they were asked for within five seconds, and show the table as it was then.  A listing's first page is always a new dump.  Four
-// listings are held at most, and one that was read to its end isn't.
+// Where the kernel sends a table in the order of its keys, a dump stops when a page is full, and goes on for the next one.  Where it doesn't, a
+// dump costs as much for its last page as for its first: so one for any page keeps 10,000 entries, and the pages that follow are cut from those.
+// Both are held for five seconds, and four at most; a listing's first page is always a new dump, and one that was read to its end isn't held.
 #ifndef POSTERN_POSTERND_RTNL_WINDOW_H
 #define POSTERN_POSTERND_RTNL_WINDOW_H
 

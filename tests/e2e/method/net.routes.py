@@ -148,6 +148,44 @@ def _():
     equal(call("net.routes", cursor="~")["routes"], [], "what is behind the end")
 
 
+@test("net.routes lists in the kernel's order, so that a page needs no more of a dump than itself")
+def _():
+    listed = [ours(r) for r in whole()]
+    ids = [r["id"].rpartition(".")[0] for r in whole()]
+    shown = [ids[listed.index(r)] for r in theirs()]
+    equal([pair for pair in zip(shown, shown[1:]) if pair[0] > pair[1]], [], "neighbours of ip's list that are in another order")
+
+
+@test("routes that stay are listed once each, by pages, while others come and go between them")
+def _():
+    plan = [("20.1.%d.%d/32" % (n >> 8, n & 255), n % 3 == 0) for n in range(6000)]
+    plan += [("fd90::%x/128" % n, True) for n in range(1, 3000)]
+    files = {}
+    for kind, chosen in (("stay", True), ("come", False)):
+        for change in ("add", "del"):
+            files[kind, change] = os.path.join(ground.HOME, "%s-%s" % (kind, change))
+            with open(files[kind, change], "w") as f:
+                f.writelines("route %s %s dev ra0 table 1009\n" % (change, dst) for dst, stays in plan if stays == chosen)
+    ground.run("ip", "-batch", files["stay", "add"])
+    stop = threading.Event()
+
+    def churn():
+        while not stop.is_set():
+            for change in ("add", "del"):
+                ground.run("ip", "-batch", files["come", change])
+    other = threading.Thread(target=churn, daemon=True)
+    other.start()
+    stays = sorted(dst.partition("/")[0] for dst, stay in plan if stay)
+    for limit in (100, 700, 5000) * 2:
+        listed = [r["dst"] for r in whole(table=1009, limit=limit)]
+        equal(sorted(set(stays) - set(listed))[:9], [], "routes that stay and aren't listed, in pages of %d" % limit)
+        equal(len(listed), len(set(listed)), "the number of routes that are listed twice, in pages of %d" % limit)
+    stop.set()
+    other.join()
+    for family in ("-4", "-6"):
+        ground.run("ip", family, "route", "flush", "table", "1009")
+
+
 def memory(pid):
     """(resident now, most ever) in KiB."""
     with open("/proc/%d/status" % pid) as f:

@@ -155,20 +155,23 @@ static void key_of(uint8_t family, uint32_t table, uint8_t first, uint8_t prefix
 	rtnl_route_key(&r, key);
 }
 
-TEST("keys sort by family, table, destination, prefix length (the longest first) and metric, and the longest key fits")
+TEST("keys sort as the kernel sends: by family, table, destination, the longest prefix first, and metric; and the longest key fits")
 {
-	char keys[7][LOWEST_KEY];
+	char keys[10][LOWEST_KEY];
 
 	key_of(AF_INET, 254, 0, 0, UINT32_MAX, keys[0]);
 	key_of(AF_INET, 254, 10, 24, 0, keys[1]);
 	key_of(AF_INET, 254, 10, 8, 10, keys[2]);
 	key_of(AF_INET, 254, 10, 8, 9000, keys[3]);
 	key_of(AF_INET, 254, 200, 8, 0, keys[4]);
-	key_of(AF_INET, 1000, 1, 8, 0, keys[5]);
-	key_of(AF_INET6, 254, 0, 0, 1024, keys[6]);
-	for (int i = 1; i < 7; i++)
+	key_of(AF_INET, 1023, 1, 8, 0, keys[5]);     // in bucket 255
+	key_of(AF_INET6, 1000, 0, 0, 1024, keys[6]); // in bucket 232
+	key_of(AF_INET6, 254, 0x20, 32, 1024, keys[7]);
+	key_of(AF_INET6, 254, 0x20, 16, 1024, keys[8]);
+	key_of(AF_INET6, 254, 0, 0, 1024, keys[9]); // behind all that is in it
+	for (int i = 1; i < 10; i++)
 		CHECK(strcmp(keys[i - 1], keys[i]) < 0);
-	CHECK(strlen(keys[6]) < LOWEST_KEY);
+	CHECK(strlen(keys[9]) < LOWEST_KEY);
 }
 
 TEST("routes that differ in anything else have other keys, and a link that goes down changes none")
