@@ -78,6 +78,57 @@ struct fw_record {
 	char comment[32];         // printable; the id that nft shows
 };
 
+// Most bytes that an answer carries in its one field of kind `bytes`.
+#define HELPER_MAX_BYTES 61440u
+
+enum ct_family { CT_FAMILY_4, CT_FAMILY_6, CT_FAMILY_MAX = CT_FAMILY_6 };
+
+// What a connection's packets of one direction carry.
+struct ct_side {
+	uint8_t src[16], dst[16];  // network byte order; IPv4 in the first 4 bytes, the rest zero
+	uint64_t packets, bytes;   // with CT_COUNTERS
+	uint16_t sport, dport;     // with CT_PORTS; with CT_ICMP: id of the echo, and type << 8 | code
+	uint32_t none_;
+};
+
+enum ct_has {
+	CT_PORTS = 1u << 0,
+	CT_ICMP = 1u << 1,
+	CT_COUNTERS = 1u << 2,
+	CT_STATE = 1u << 3,
+	CT_TIMEOUT = 1u << 4,
+};
+
+// What conntrack_read streams: one entry.
+struct ct_record {
+	uint32_t id;       // the kernel's, as conntrack -o id shows it
+	uint32_t status;   // bits IPS_…
+	uint32_t timeout;  // seconds left; with CT_TIMEOUT
+	uint32_t mark;
+	uint16_t zone;
+	uint8_t family;    // 4 or 6
+	uint8_t proto;     // IPPROTO_…
+	uint8_t state;     // enum tcp_conntrack, sctp_conntrack or ct_dccp_states; with CT_STATE
+	uint8_t has;       // bits of enum ct_has
+	uint16_t none_;
+	struct ct_side orig, reply;
+};
+
+// What conntrack_flush streams: how far it has come since its last record.
+struct ct_flushed {
+	uint32_t read;     // entries looked at
+	uint32_t removed;  // of those, deleted; with count_only, that would be
+};
+
+// What conntrack_stats streams: one processor's counters, as conntrack -S names them.
+struct ct_cpu {
+	uint32_t cpu;
+	uint32_t found, invalid, insert, insert_failed, drop, early_drop, error, search_restart, clash_resolve, chain_toolong;
+};
+
+// FW_READ_GENERATION: one message, NFT_MSG_NEWGEN.
+enum fw_read { FW_READ_GENERATION, FW_READ_TABLES, FW_READ_CHAINS, FW_READ_RULES, FW_READ_SETS, FW_READ_ELEMENTS, FW_READ_MAX = FW_READ_ELEMENTS };
+
 #define OP(id, cell, cap, doc, why) struct op_##id##_args { uint8_t none_;
 #define ARG(id, kind, name, need, min, max, doc) bool has_##name; wire_##kind name;
 #define END_OP(id) };

@@ -4,8 +4,8 @@
 // (rules.c), and goes to its cell as a fixed struct; the cell checks both again.  Who owns what isn't remembered here: the cell reads the
 // kernel's own mark in the same request, so a broker that was taken over gains nothing by lying about it.
 //
-// Back-pressure: while the table of requests in flight is full, or the policy's rate is used up, the daemon's socket isn't read.  A daemon
-// that doesn't read its answers is cut off instead: nothing here ever blocks.  No heap: everything is static.
+// Back-pressure: while the table of requests in flight is full, or the policy's rate is used up, the daemon's socket isn't read.  While the
+// daemon doesn't read its answers, one waits here and no other is taken from a cell: nothing here ever blocks.  No heap: everything is static.
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -38,15 +38,38 @@ static uint64_t now(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static void answer(uint32_t id, enum op_id op, const struct cell_rep *rep, const int *fds)
-{
-	static uint8_t buf[HELPER_MAX_PACKET];
-	size_t n = packet_answer(buf, sizeof(buf), id, op, rep);
+// The one answer that the daemon's socket had no room for.
+static struct {
+	uint8_t buf[HELPER_MAX_PACKET];
+	size_t len; // 0: none waits
+	int fds[FDPASS_MAX];
+	unsigned nfds;
+} held;
 
-	if (n == 0)
-		_exit(HELPER_EXIT_DIED);
-	if (fdpass_send(CELL_FD_PEER, buf, n, fds, rep->nfds, MSG_DONTWAIT) != 0)
+// Sends what is held, if the daemon's socket has room for it now.
+static void send_held(void)
+{
+	if (fdpass_send(CELL_FD_PEER, held.buf, held.len, held.fds, held.nfds, MSG_DONTWAIT) != 0) {
+		if (errno == EAGAIN)
+			return;
 		_exit(errno == EPIPE || errno == ECONNRESET ? HELPER_EXIT_PEER : HELPER_EXIT_MALFORMED);
+	}
+	fdpass_close(held.fds, held.nfds);
+	held.len = 0;
+}
+
+// Takes over the descriptors.  Nothing may be held.
+static void answer(uint32_t id, enum op_id op, const struct cell_rep *rep, int *fds)
+{
+	held.len = packet_answer(held.buf, sizeof(held.buf), id, op, rep);
+	if (held.len == 0)
+		_exit(HELPER_EXIT_DIED);
+	held.nfds = rep->nfds;
+	for (unsigned i = 0; i < rep->nfds; i++) {
+		held.fds[i] = fds[i];
+		fds[i] = -1;
+	}
+	send_held();
 }
 
 static void deny(uint32_t id, enum op_id op, const char *rule)
@@ -132,47 +155,64 @@ static void from_daemon(void)
 
 static void from_cell(unsigned cell)
 {
-	static struct cell_rep rep;
+	static struct {
+		struct cell_rep rep;
+		uint8_t bulk[HELPER_MAX_BYTES];
+	} in;
 	int fds[FDPASS_MAX];
 	unsigned nfds;
-	ssize_t n = fdpass_recv(CELL_FD_CELLS + (int)cell, &rep, sizeof(rep), fds, &nfds, MSG_DONTWAIT);
+	ssize_t n = fdpass_recv(CELL_FD_CELLS + (int)cell, &in, sizeof(in), fds, &nfds, MSG_DONTWAIT);
 	struct flight *f;
 
 	if (n < 0 && errno == EAGAIN)
 		return;
-	if (n == (ssize_t)sizeof(rep) && rep.id == 0 && nfds == 0) {
+	if (n == (ssize_t)sizeof(in.rep) && in.rep.id == 0 && nfds == 0) {
 		note_ready(cell);
 		return;
 	}
-	f = n > 0 ? flight_find(&flights, rep.id) : NULL;
-	if (f == NULL || op_rows[f->op].cell != cell || !packet_rep_ok(&rep, (size_t)n, f->op, nfds))
+	f = n >= (ssize_t)sizeof(in.rep) ? flight_find(&flights, in.rep.id) : NULL;
+	if (f == NULL || op_rows[f->op].cell != cell || !packet_rep_ok(&in.rep, in.bulk, (size_t)n, f->op, nfds))
 		_exit(HELPER_EXIT_DIED);
-	answer(f->id, f->op, &rep, fds);
+	answer(f->id, f->op, &in.rep, fds);
 	flight_drop(&flights, f);
 	fdpass_close(fds, nfds);
+}
+
+// What to wait for: while an answer is held, only for room for it.  Returns the milliseconds after which the daemon may be read again, or -1.
+static int wanted(struct pollfd p[2 + CELL_COUNT])
+{
+	bool room = ready == ALL_READY && flight_room(&flights) && held.len == 0;
+	int wait = room ? rate_wait(&rate, now()) : 0;
+
+	p[0] = (struct pollfd){.fd = CELL_FD_PEER};
+	p[1] = (struct pollfd){.fd = CELL_FD_LIFE, .events = POLLIN};
+	if (held.len > 0)
+		p[0].events = POLLOUT;
+	else if (room && wait == 0)
+		p[0].events = POLLIN;
+	for (unsigned i = 0; i < CELL_COUNT; i++)
+		p[2 + i] = (struct pollfd){.fd = CELL_FD_CELLS + (int)i, .events = held.len > 0 ? 0 : POLLIN};
+	return wait > 0 ? wait : -1;
 }
 
 static _Noreturn void loop(void)
 {
 	for (;;) {
-		struct pollfd p[2 + CELL_COUNT] = {{.fd = CELL_FD_PEER}, {.fd = CELL_FD_LIFE, .events = POLLIN}};
-		bool room = ready == ALL_READY && flight_room(&flights);
-		int wait = room ? rate_wait(&rate, now()) : 0;
+		struct pollfd p[2 + CELL_COUNT];
+		int wait = wanted(p);
 
-		if (room && wait == 0)
-			p[0].events = POLLIN;
-		for (unsigned i = 0; i < CELL_COUNT; i++)
-			p[2 + i] = (struct pollfd){.fd = CELL_FD_CELLS + (int)i, .events = POLLIN};
-		if (poll(p, 2 + CELL_COUNT, wait > 0 ? wait : -1) < 0 && errno != EINTR)
+		if (poll(p, 2 + CELL_COUNT, wait) < 0 && errno != EINTR)
 			_exit(HELPER_EXIT_DIED);
 		if (p[1].revents != 0)
 			_exit(HELPER_EXIT_DIED);
+		if ((p[0].revents & POLLOUT) != 0)
+			send_held();
 		for (unsigned i = 0; i < CELL_COUNT; i++)
-			if (p[2 + i].revents != 0)
+			if (p[2 + i].revents != 0 && held.len == 0)
 				from_cell(i);
-		if ((p[0].revents & POLLIN) != 0)
+		if ((p[0].revents & POLLIN) != 0 && held.len == 0)
 			from_daemon();
-		else if (p[0].revents != 0)
+		else if ((p[0].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0)
 			_exit(HELPER_EXIT_PEER);
 	}
 }

@@ -77,15 +77,29 @@ size_t packet_answer(void *buf, size_t cap, uint32_t id, enum op_id op, const st
 	return triple(buf, cap, id, rep->status, op_failure_fields, 2, &f);
 }
 
-bool packet_rep_ok(const struct cell_rep *rep, size_t n, enum op_id op, unsigned nfds)
+// The results keep their rules, and as many bytes stand behind them as they say; those are theirs from now on.
+static bool results_ok(struct cell_rep *rep, const uint8_t *behind, size_t n, const struct op_row *row)
+{
+	struct mp_slice *bytes = recheck_bytes(row->res, row->nres, &rep->res);
+
+	if (!recheck(row->res, row->nres, &rep->res) || n != (bytes != NULL ? bytes->len : 0))
+		return false;
+	if (bytes != NULL)
+		bytes->p = behind;
+	return true;
+}
+
+bool packet_rep_ok(struct cell_rep *rep, const uint8_t *behind, size_t n, enum op_id op, unsigned nfds)
 {
 	const struct op_row *row = &op_rows[op];
 	size_t len;
 
-	if (n != sizeof(*rep) || rep->status >= OPS_COUNT || rep->nfds != nfds)
+	if (n < sizeof(*rep) || rep->status >= OPS_COUNT || rep->nfds != nfds)
 		return false;
 	if (rep->status == OPS_OK)
-		return nfds <= row->nresfds && recheck(row->res, row->nres, &rep->res);
+		return nfds <= row->nresfds && results_ok(rep, behind, n - sizeof(*rep), row);
+	if (n != sizeof(*rep))
+		return false;
 	len = strnlen(rep->rule, sizeof(rep->rule));
 	for (size_t i = 0; i < len; i++)
 		if (rep->rule[i] < 0x20 || rep->rule[i] > 0x7e)

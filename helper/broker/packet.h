@@ -19,7 +19,8 @@ size_t packet_hello_write(void *buf, size_t cap);
 // Packs the answer to request id of operation op, from what a cell said.  Returns its length in bytes, 0 where it doesn't fit.
 size_t packet_answer(void *buf, size_t cap, uint32_t id, enum op_id op, const struct cell_rep *rep);
 
-// True where rep, of n bytes with nfds descriptors, is an answer that operation op may have.
-bool packet_rep_ok(const struct cell_rep *rep, size_t n, enum op_id op, unsigned nfds);
+// True where rep is an answer that operation op may have: n bytes came with nfds descriptors, what doesn't fit into *rep stands at `behind`.
+// A result of kind `bytes` then points there.
+bool packet_rep_ok(struct cell_rep *rep, const uint8_t *behind, size_t n, enum op_id op, unsigned nfds);
 
 #endif

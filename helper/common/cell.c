@@ -108,6 +108,16 @@ bool cell_handle(struct cell *c, const struct cell_op *table, const struct cell_
 	return true;
 }
 
+_Static_assert(offsetof(struct cell, bulk) == offsetof(struct cell, rep) + sizeof(struct cell_rep), "an answer and its bytes are one packet");
+
+// Bytes of the answer's packet.
+static size_t answer_size(struct cell *c, uint32_t op)
+{
+	const struct mp_slice *bytes = recheck_bytes(op_rows[op].res, op_rows[op].nres, &c->rep.res);
+
+	return sizeof(c->rep) + (bytes != NULL ? bytes->len : 0);
+}
+
 // Serves one request: receives, handles, answers, closes every descriptor that came or went.
 static void serve(struct cell *c, const struct cell_op *table)
 {
@@ -120,7 +130,7 @@ static void serve(struct cell *c, const struct cell_op *table)
 		_exit(HELPER_EXIT_PEER);
 	if (n < 0 || !cell_handle(c, table, &q, (size_t)n, fds, nfds, out))
 		_exit(HELPER_EXIT_DIED);
-	if (fdpass_send(CELL_FD_PEER, &c->rep, sizeof(c->rep), out, c->rep.nfds, 0) != 0)
+	if (fdpass_send(CELL_FD_PEER, (const uint8_t *)c + offsetof(struct cell, rep), answer_size(c, q.op), out, c->rep.nfds, 0) != 0)
 		_exit(errno == EPIPE ? HELPER_EXIT_PEER : HELPER_EXIT_DIED);
 	fdpass_close(out, FDPASS_MAX);
 	fdpass_close(fds, nfds);

@@ -8,6 +8,9 @@
 // Before a handler runs, the loop has asked the rows (types, ranges, alphabets, descriptors) and the cell's own part of the policy (rules.h)
 // again: a handler looks only at what they can't know, the system itself.  A filter needs the rows of helper/filters/cell_rows.h.
 //
+// A result of kind `bytes` doesn't cross as a pointer: its handler writes into c->bulk and sets the slice's length alone; a packet is then
+// the answer's struct and so many bytes behind it.
+//
 // Handlers come from the rows: for each OP of this cell there is one function op_<id>(), declared here; one that is missing fails the link.
 //
 //     #define CELL_IS_NET              // NET, VOL, JAIL or SPAWN, before this include, in the one file that holds the table
@@ -59,6 +62,7 @@ struct cell {
 	const char *name;     // "postern-net" …
 	struct policy policy; // this cell's part
 	struct cell_rep rep;  // being filled; handlers write res through their own pointer, failures through cell_fail()
+	uint8_t bulk[HELPER_MAX_BYTES]; // sent right behind rep: where a result of kind `bytes` stands, its slice saying how many
 	// Called after each request and when poll() has waited tick_ms, for instance to reap children; may be NULL.
 	void (*tick)(struct cell *c);
 	int tick_ms; // -1: only after requests

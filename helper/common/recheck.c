@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "proto/helper.h"
+
 static bool zero(const uint8_t *p, size_t n)
 {
 	while (n > 0)
@@ -67,6 +69,12 @@ static bool ifnames_ok(const struct wire_ifname_list *l)
 	return true;
 }
 
+// Bytes cross a socket behind the struct: their pointer means nothing on the other side (cell.h).
+static bool bytes_ok(const struct mp_slice *s)
+{
+	return s->p == NULL && s->len <= HELPER_MAX_BYTES;
+}
+
 static bool value_ok(const struct wire_field *f, const uint8_t *p)
 {
 	uint32_t u;
@@ -86,10 +94,18 @@ static bool value_ok(const struct wire_field *f, const uint8_t *p)
 	case W_ifnames: return ifnames_ok((const struct wire_ifname_list *)(const void *)p);
 	case W_u64:
 	case W_hash: return true;
-	case W_bytes:
+	case W_bytes: return bytes_ok((const struct mp_slice *)(const void *)p);
 	case W_bytes_list: break;
 	}
 	return false;
+}
+
+struct mp_slice *recheck_bytes(const struct wire_field *fields, size_t n, void *in)
+{
+	for (size_t i = 0; i < n; i++)
+		if (fields[i].kind == W_bytes)
+			return (struct mp_slice *)(void *)((uint8_t *)in + fields[i].off);
+	return NULL;
 }
 
 bool recheck(const struct wire_field *fields, size_t n, const void *in)

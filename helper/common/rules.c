@@ -79,6 +79,12 @@ const char *rules_refuse(const struct policy *p, enum op_id op, const union op_a
 {
 	switch (op) {
 	case OP_ping:
+	case OP_next:
+	case OP_close:
+	case OP_conntrack_read:
+	case OP_conntrack_flush:
+	case OP_conntrack_stats:
+	case OP_fw_read:
 	case OP_sysctl_set: return NULL;
 	case OP_link_add: return link_add(p, &a->link_add);
 	case OP_link_set: return link_set(p, &a->link_set);

@@ -11,6 +11,7 @@
 
 #include "filter_net.h"
 #include "helper/common/confine.h"
+#include "helper/net/stream.h"
 #include "helper/net/sys.h"
 
 #define NAME "postern-net"
@@ -48,6 +49,7 @@ int main(void)
 	failed = sys_open(paths, &npaths);
 	if (failed != NULL)
 		confine_refuse(NAME, failed, errno);
+	cell.tick = streams_tick;
 	drop_rights(&cell, paths, npaths);
 	cell_loop(&cell, cell_table);
 }

@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "helper/common/cell.h"
@@ -77,7 +78,17 @@ const char *sys_open(struct confine_path *paths, size_t *npaths)
 	return NULL;
 }
 
+static int fd_of(enum sys_socket s)
+{
+	return s == SYS_ROUTE ? NET_FD_ROUTE : NET_FD_NFT;
+}
+
 int sys_send(enum sys_socket s, const void *buf, size_t len)
+{
+	return sys_stream_send(fd_of(s), buf, len);
+}
+
+int sys_stream_send(int fd, const void *buf, size_t len)
 {
 	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
 	struct iovec v = {.iov_base = (void *)(uintptr_t)buf, .iov_len = len};
@@ -85,12 +96,12 @@ int sys_send(enum sys_socket s, const void *buf, size_t len)
 	ssize_t n;
 
 	do
-		n = sendmsg(s == SYS_ROUTE ? NET_FD_ROUTE : NET_FD_NFT, &m, 0);
+		n = sendmsg(fd, &m, 0);
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : 0;
 }
 
-ssize_t sys_receive(enum sys_socket s, void *buf, size_t cap, bool wait)
+static ssize_t receive(int fd, void *buf, size_t cap, bool wait)
 {
 	struct sockaddr_nl from;
 	struct iovec v = {.iov_base = buf, .iov_len = cap};
@@ -99,11 +110,38 @@ ssize_t sys_receive(enum sys_socket s, void *buf, size_t cap, bool wait)
 
 	do {
 		m.msg_namelen = sizeof(from);
-		n = recvmsg(s == SYS_ROUTE ? NET_FD_ROUTE : NET_FD_NFT, &m, wait ? 0 : MSG_DONTWAIT);
+		n = recvmsg(fd, &m, wait ? 0 : MSG_DONTWAIT);
 	} while ((n < 0 && errno == EINTR) || (n >= 0 && from.nl_pid != 0));
 	if (n < 0)
 		return errno == EAGAIN && wait ? -ETIMEDOUT : -errno;
 	return (m.msg_flags & MSG_TRUNC) != 0 ? -EMSGSIZE : n;
+}
+
+ssize_t sys_receive(enum sys_socket s, void *buf, size_t cap, bool wait)
+{
+	return receive(fd_of(s), buf, cap, wait);
+}
+
+int sys_stream_open(void)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+
+	return fd < 0 ? -errno : fd;
+}
+
+ssize_t sys_stream_receive(int fd, void *buf, size_t cap)
+{
+	ssize_t n = receive(fd, buf, cap, false);
+
+	return n == -EAGAIN ? -EPROTO : n;
+}
+
+uint64_t sys_now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 int sys_tap_open(const char *name, uint16_t flags)

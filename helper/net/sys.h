@@ -27,6 +27,18 @@ int sys_send(enum sys_socket s, const void *buf, size_t len);
 // Receives one whole datagram that the kernel itself sent; one from anybody else is passed over.  wait: false = -EAGAIN where none is there.
 ssize_t sys_receive(enum sys_socket s, void *buf, size_t cap, bool wait);
 
+// Opens a socket for one dump of nfnetlink, unbound.  A dump can't be taken back, so it has a socket of its own, closed with sys_close().
+int sys_stream_open(void);
+
+// Sends one request to the kernel on such a socket.
+int sys_stream_send(int fd, const void *buf, size_t len);
+
+// Receives the dump's next datagram, which the kernel makes in this call: there always is one until the dump is over.
+ssize_t sys_stream_receive(int fd, void *buf, size_t cap);
+
+// CLOCK_MONOTONIC in nanoseconds.
+uint64_t sys_now_ns(void);
+
 // Opens a queue of tap `name` (IFF_TAP and IFF_NO_PI and flags: IFF_VNET_HDR, IFF_MULTI_QUEUE, IFF_TUN_EXCL).  Returns its descriptor.
 int sys_tap_open(const char *name, uint16_t flags);
 
@@ -45,7 +57,7 @@ int sys_sysctl_set(enum sysctl_key key, bool on);
 // Reads exactly len bytes at off from a caller's memfd.
 int sys_read(int fd, void *buf, size_t len, off_t off);
 
-// Closes a descriptor that sys_tap_open() gave.
+// Closes a descriptor that sys_tap_open() or sys_stream_open() gave.
 void sys_close(int fd);
 
 #endif

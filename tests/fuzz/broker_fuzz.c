@@ -40,7 +40,8 @@ static void answer(const uint8_t *data, size_t len)
 	op = (enum op_id)(data[0] % OP_COUNT);
 	memset(&rep, 0, sizeof(rep));
 	memcpy(&rep, data + 2, len - 2 < sizeof(rep) ? len - 2 : sizeof(rep));
-	if (packet_rep_ok(&rep, sizeof(rep), op, data[1]) && packet_answer(out, sizeof(out), 1, op, &rep) == 0)
+	size_t more = len - 2 > sizeof(rep) ? len - 2 - sizeof(rep) : 0;
+	if (packet_rep_ok(&rep, data + len - more, sizeof(rep) + more, op, data[1]) && packet_answer(out, sizeof(out), 1, op, &rep) == 0)
 		abort();
 }
 

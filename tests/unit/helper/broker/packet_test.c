@@ -6,6 +6,7 @@
 
 static union op_args a;
 static struct cell_rep rep;
+static const uint8_t none[4] = {1, 2, 3, 4}; // what stands behind a struct
 static uint32_t id;
 static enum op_id op;
 static uint8_t buf[512];
@@ -109,22 +110,40 @@ TEST("an answer carries results, or status, errno and rule")
 TEST("what a cell can't mean isn't passed on: size, status, descriptors, rule without end or with control bytes")
 {
 	memset(&rep, 0, sizeof(rep));
-	CHECK(packet_rep_ok(&rep, sizeof(rep), OP_tap_create, 0));
-	CHECK(!packet_rep_ok(&rep, sizeof(rep) - 1, OP_tap_create, 0));
-	CHECK(!packet_rep_ok(&rep, sizeof(rep), OP_tap_create, 1));
+	CHECK(packet_rep_ok(&rep, none, sizeof(rep), OP_tap_create, 0));
+	CHECK(!packet_rep_ok(&rep, none, sizeof(rep) - 1, OP_tap_create, 0));
+	CHECK(!packet_rep_ok(&rep, none, sizeof(rep), OP_tap_create, 1));
 	rep.nfds = 1;
-	CHECK(packet_rep_ok(&rep, sizeof(rep), OP_tap_create, 1));
-	CHECK(!packet_rep_ok(&rep, sizeof(rep), OP_link_add, 1));
+	CHECK(packet_rep_ok(&rep, none, sizeof(rep), OP_tap_create, 1));
+	CHECK(!packet_rep_ok(&rep, none, sizeof(rep), OP_link_add, 1));
 	rep.status = OPS_DENIED;
-	CHECK(!packet_rep_ok(&rep, sizeof(rep), OP_tap_create, 1));
+	CHECK(!packet_rep_ok(&rep, none, sizeof(rep), OP_tap_create, 1));
 	rep.nfds = 0;
-	CHECK(packet_rep_ok(&rep, sizeof(rep), OP_tap_create, 0));
+	CHECK(packet_rep_ok(&rep, none, sizeof(rep), OP_tap_create, 0));
 	rep.rule[0] = '\x1b';
-	CHECK(!packet_rep_ok(&rep, sizeof(rep), OP_tap_create, 0));
+	CHECK(!packet_rep_ok(&rep, none, sizeof(rep), OP_tap_create, 0));
 	memset(rep.rule, 'a', sizeof(rep.rule));
-	CHECK(!packet_rep_ok(&rep, sizeof(rep), OP_tap_create, 0));
+	CHECK(!packet_rep_ok(&rep, none, sizeof(rep), OP_tap_create, 0));
 	rep.status = OPS_COUNT;
-	CHECK(!packet_rep_ok(&rep, sizeof(rep), OP_tap_create, 0));
+	CHECK(!packet_rep_ok(&rep, none, sizeof(rep), OP_tap_create, 0));
+}
+
+TEST("bytes come behind the struct, exactly as many as it says, and go on in the packet")
+{
+	memset(&rep, 0, sizeof(rep));
+	rep.res.next.data.len = 4;
+	rep.res.next.end = true;
+	CHECK(!packet_rep_ok(&rep, none, sizeof(rep) + 3, OP_next, 0));
+	CHECK(!packet_rep_ok(&rep, none, sizeof(rep) + 5, OP_next, 0));
+	CHECK(packet_rep_ok(&rep, none, sizeof(rep) + 4, OP_next, 0));
+	CHECK(rep.res.next.data.p == none);
+	size_t n = packet_answer(buf, sizeof(buf), 7, OP_next, &rep);
+	CHECK(n == 26 && memcmp(buf, "\x93\x07\x00\x83\xa4" "data\xc4\x04\x01\x02\x03\x04\xa3" "end\xc3\xa4torn\xc2", n) == 0);
+	CHECK(!packet_rep_ok(&rep, none, sizeof(rep) + 4, OP_next, 0)); // a pointer means nothing from another process
+	rep.res.next.data.p = NULL;
+	rep.res.next.data.len = HELPER_MAX_BYTES + 1;
+	CHECK(!packet_rep_ok(&rep, none, sizeof(rep) + HELPER_MAX_BYTES + 1, OP_next, 0));
+	CHECK(!packet_rep_ok(&rep, none, sizeof(rep) + 4, OP_ping, 0));
 }
 
 int main(void)
