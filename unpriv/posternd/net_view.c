@@ -105,14 +105,30 @@ static const char *host_text(const struct rtnl_addr *r, struct arena *a)
 	return text;
 }
 
+// The place of a link's first address.
+static size_t first_of(const struct rtnl_addrs *addrs, int index)
+{
+	size_t low = 0, high = addrs->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (addrs->v[middle].index < index)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 static struct list_address addresses(const struct net_view *v, int index, struct arena *a)
 {
-	struct list_address l = {.v = arena_alloc(a, (v->addrs.n + 1) * sizeof(*l.v))};
+	size_t first = first_of(&v->addrs, index), end = first;
 
-	for (size_t i = 0; i < v->addrs.n; i++) {
+	while (end < v->addrs.n && v->addrs.v[end].index == index)
+		end++;
+	struct list_address l = {.v = arena_alloc(a, (end - first + 1) * sizeof(*l.v))};
+	for (size_t i = first; i < end; i++) {
 		const struct rtnl_addr *r = &v->addrs.v[i];
-		if (r->index != index)
-			continue;
 		l.v[l.n++] = (struct obj_address){
 		    .family = r->family == AF_INET ? "inet" : "inet6",
 		    .address = host_text(r, a),
@@ -160,10 +176,8 @@ static struct obj_link_stats stats_of(const struct rtnl_link_stats64 *s)
 	};
 }
 
-void net_view_interface(const struct net_view *v, const struct rtnl_link *l, struct arena *a, struct obj_interface *out)
+void net_view_interface(const struct net_view *v, const struct rtnl_link *l, const char *master, struct arena *a, struct obj_interface *out)
 {
-	const struct rtnl_link *master = l->master != 0 ? net_view_index(v, l->master) : NULL;
-
 	*out = (struct obj_interface){
 	    .name = l->name,
 	    .index = l->index,
@@ -175,9 +189,9 @@ void net_view_interface(const struct net_view *v, const struct rtnl_link *l, str
 	    .operstate = operstate_name(l->operstate),
 	    .carrier = l->carrier,
 	    .has_master = master != NULL,
-	    .master = master != NULL ? master->name : NULL,
+	    .master = master,
 	    .has_bridge = master != NULL && strcmp(l->slave_kind, "bridge") == 0,
-	    .bridge = master != NULL ? master->name : NULL,
+	    .bridge = master,
 	    .addresses = addresses(v, l->index, a),
 	    .stats = stats_of(&l->stats),
 	};
@@ -196,8 +210,12 @@ static const char *port_state_name(uint8_t s)
 
 static struct list_bridge_port ports(const struct net_view *v, int index, struct arena *a)
 {
-	struct list_bridge_port l = {.v = arena_alloc(a, (v->links.n + 1) * sizeof(*l.v))};
+	struct list_bridge_port l = {0};
 
+	for (size_t i = 0; i < v->links.n; i++)
+		l.n += v->links.v[i].master == index;
+	l.v = arena_alloc(a, (l.n + 1) * sizeof(*l.v));
+	l.n = 0;
 	for (size_t i = 0; i < v->links.n; i++) {
 		const struct rtnl_link *p = &v->links.v[i];
 		if (p->master == index)

@@ -9,7 +9,7 @@
 // Everything at one moment; lives in an arena.
 struct net_view {
 	struct rtnl_links links;
-	struct rtnl_addrs addrs;
+	struct rtnl_addrs addrs; // by link
 };
 
 // Reads all links and addresses.  0 or an errno.
@@ -24,7 +24,7 @@ struct link_names {
 	struct link_name {
 		int index;
 		const char *name;
-	} *v; // in the arena
+	} * v; // in the arena
 };
 
 // NULL where there is no such link.
@@ -38,8 +38,8 @@ struct bit_name {
 struct list_str net_view_bits(const struct bit_name *t, size_t n, uint32_t bits, struct arena *a);
 #define NET_VIEW_BITS(t, bits, a) net_view_bits(t, sizeof(t) / sizeof(*(t)), bits, a)
 
-// Fill one object from one link.
-void net_view_interface(const struct net_view *v, const struct rtnl_link *l, struct arena *a, struct obj_interface *out);
+// Fill one object from one link.  `master`: the name of the link that it belongs to, or NULL; outlives the object.
+void net_view_interface(const struct net_view *v, const struct rtnl_link *l, const char *master, struct arena *a, struct obj_interface *out);
 void net_view_bridge(const struct net_view *v, const struct rtnl_link *l, struct arena *a, struct obj_bridge *out);
 
 // The host's global addresses.

@@ -1,4 +1,4 @@
-// net.status, net.interfaces, net.bridge: answered from the kernel's own view, at once.
+// net.status, net.bridge: answered from the kernel's own view, at once.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
@@ -74,24 +74,6 @@ void rpc_net_status(struct request *rq, const struct rpc_net_status_params *p)
 	                         .hostname = host.nodename,
 	                         .ips = net_view_global(&v, rq->arena),
 	                     });
-}
-
-void rpc_net_interfaces(struct request *rq, const struct rpc_net_interfaces_params *p)
-{
-	struct net_view v;
-	struct list_interface l = {0};
-
-	if (!net_read_view(rq, &v))
-		return;
-	if (p->has_name && net_view_link(&v, p->name) == NULL) {
-		fail(rq, FAIL_NOT_FOUND, "there is no interface %s", p->name);
-		return;
-	}
-	l.v = arena_alloc(rq->arena, (v.links.n + 1) * sizeof(*l.v));
-	for (size_t i = 0; i < v.links.n; i++)
-		if (!p->has_name || strcmp(v.links.v[i].name, p->name) == 0)
-			net_view_interface(&v, &v.links.v[i], rq->arena, &l.v[l.n++]);
-	reply_net_interfaces(rq, &(struct rpc_net_interfaces_result){.interfaces = l});
 }
 
 void rpc_net_bridge(struct request *rq, const struct rpc_net_bridge_params *p)

@@ -28,7 +28,7 @@ struct ask {
 
 // Elements being collected, of any kind.
 struct collect {
-	bool (*parse)(const struct nlmsghdr *h, void *element);        // a message that is one element
+	bool (*parse)(const struct nlmsghdr *h, void *element);          // a message that is one element
 	void (*parse_many)(const struct nlmsghdr *h, struct collect *c); // one that holds several; NULL: parse
 	size_t size;
 	char *v;
@@ -175,6 +175,15 @@ int rtnl_read_links(const struct rtnl_filter *f, struct arena *a, struct rtnl_li
 	return rc;
 }
 
+static int by_link(const void *a, const void *b)
+{
+	const struct rtnl_addr *x = a, *y = b;
+
+	if (x->index != y->index)
+		return x->index < y->index ? -1 : 1;
+	return x->place < y->place ? -1 : x->place > y->place;
+}
+
 int rtnl_read_addrs(const struct rtnl_filter *f, struct arena *a, struct rtnl_addrs *out)
 {
 	struct ask q = {.h = {.nlmsg_len = NLMSG_LENGTH(sizeof(q.addr)), .nlmsg_type = RTM_GETADDR, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP}};
@@ -184,6 +193,9 @@ int rtnl_read_addrs(const struct rtnl_filter *f, struct arena *a, struct rtnl_ad
 	q.addr.ifa_index = (uint32_t)f->index;
 	rc = ask(&q, &c);
 	*out = (struct rtnl_addrs){.n = c.n, .v = hand_over(&c, a)};
+	for (size_t i = 0; i < out->n; i++)
+		out->v[i].place = i;
+	qsort(out->v, out->n, sizeof(*out->v), by_link);
 	return rc;
 }
 

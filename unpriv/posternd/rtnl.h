@@ -37,6 +37,7 @@ struct rtnl_addr {
 	uint8_t family, prefix, scope; // AF_…, length, RT_SCOPE_…
 	uint32_t flags;                // IFA_F_…
 	uint8_t addr[16];              // network byte order
+	size_t place;                  // in the kernel's order
 };
 
 // Switches of one link and family; index NETCONFA_IFINDEX_ALL: the host's.
@@ -85,7 +86,7 @@ struct rtnl_vlans {
 bool rtnl_start(void);
 void rtnl_stop(void);
 
-// Read into the arena; in the kernel's order.  Return 0 or an errno (ENODEV: no link of that name).
+// Read into the arena; in the kernel's order, addresses by link first.  Return 0 or an errno (ENODEV: no link of that name).
 int rtnl_read_links(const struct rtnl_filter *f, struct arena *a, struct rtnl_links *out);
 int rtnl_read_addrs(const struct rtnl_filter *f, struct arena *a, struct rtnl_addrs *out);
 

@@ -141,7 +141,7 @@ static void cut(struct lowest *page, size_t first)
 	for (size_t i = 0; i < first; i++)
 		free(page->v[i]);
 	page->n -= first;
-	memmove(page->v, page->v + first, page->n * sizeof(*page->v));
+	memmove(page->v, page->v + first, page->n * sizeof(void *));
 }
 
 // Lets the dump of a window go on behind the entry at `last`.
