@@ -54,6 +54,10 @@ enum fd_kind {
 	FD_TAP,           // queue of a tap: character device 10:200
 };
 
+// rtm_protocol of our routes and IFA_PROTO of our addresses: 'p'.  Neither the kernel nor iproute2's rt_protos gives it to anybody else.
+#define OUR_PROTOCOL 0x70u
+#define ROUTE_METRIC6 1024u // what the kernel makes of an IPv6 route's metric of 0
+
 enum link_kind { LINK_BRIDGE, LINK_VETH, LINK_KIND_MAX = LINK_VETH };
 enum sysctl_key { SYSCTL_IP_FORWARD, SYSCTL_IP6_FORWARD, SYSCTL_MAX = SYSCTL_IP6_FORWARD };
 enum fstype { FSTYPE_EXT4, FSTYPE_BTRFS, FSTYPE_VFAT, FSTYPE_XFS, FSTYPE_MAX = FSTYPE_XFS };

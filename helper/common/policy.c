@@ -45,6 +45,14 @@ bool policy_in_range(const struct policy_range *r, uint32_t v)
 	return v != 0 && v >= r->lo && v <= r->hi;
 }
 
+bool policy_in_ranges(const struct policy_ranges *l, uint32_t v)
+{
+	for (uint32_t i = 0; i < l->n; i++)
+		if (policy_in_range(&l->v[i], v))
+			return true;
+	return false;
+}
+
 bool policy_bridge(const struct policy_net *n, const char *name)
 {
 	for (uint32_t i = 0; i < n->bridges.n; i++) {

@@ -15,7 +15,7 @@
 #define POLICY_PATH     256 // bytes of a path, with its NUL
 #define POLICY_NAMES    32  // interfaces or patterns in a list
 #define POLICY_PREFIXES 4   // interface-prefix
-#define POLICY_RANGES   16  // route-table
+#define POLICY_RANGES   16  // route-table, route-default
 #define POLICY_DEVICES  64  // mount-source, device
 #define POLICY_TOOLS    16  // tool
 
@@ -67,6 +67,7 @@ struct policy_net {
 	struct policy_names bridges;     // bridge: names, or patterns with one '*' at the end
 	struct policy_names uplinks;     // uplink
 	struct policy_ranges tables;     // route-table
+	struct policy_ranges defaults;   // route-default: tables in which a route may lead to everything
 };
 
 struct policy_vol {
@@ -117,6 +118,9 @@ bool policy_bridge(const struct policy_net *n, const char *name);
 
 // True when `name` is an uplink of the policy.
 bool policy_uplink(const struct policy_net *n, const char *name);
+
+// True when v lies in one of l's ranges.
+bool policy_in_ranges(const struct policy_ranges *l, uint32_t v);
 
 // True when v lies in r.
 bool policy_in_range(const struct policy_range *r, uint32_t v);

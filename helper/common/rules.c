@@ -47,6 +47,19 @@ static const char *tap_create(const struct policy *p, const struct op_tap_create
 	return unless(!a->has_bridge || policy_bridge(&p->net, a->bridge), "bridge");
 }
 
+// Behind these prefixes a route takes what the default route would: two halves of the Internet win over it.  address_add has the same limits.
+#define SHORTEST4 8
+#define SHORTEST6 16
+
+static const char *route_add(const struct policy *p, const struct op_route_add_args *a)
+{
+	if (!policy_in_ranges(&p->net.tables, a->table))
+		return "route-table";
+	if (a->destination.prefix < (a->destination.family == 4 ? SHORTEST4 : SHORTEST6) && !policy_in_ranges(&p->net.defaults, a->table))
+		return "route-default";
+	return unless(!a->has_device || policy_link_ours(&p->net, a->device) || policy_uplink(&p->net, a->device), "uplink");
+}
+
 static const char *mount(const struct policy *p, const struct op_mount_args *a)
 {
 	char path[POLICY_PATH + 8];
@@ -85,6 +98,7 @@ const char *rules_refuse(const struct policy *p, enum op_id op, const union op_a
 	case OP_conntrack_flush:
 	case OP_conntrack_stats:
 	case OP_fw_read:
+	case OP_route_del:
 	case OP_sysctl_set: return NULL;
 	case OP_link_add: return link_add(p, &a->link_add);
 	case OP_link_set: return link_set(p, &a->link_set);
@@ -92,6 +106,7 @@ const char *rules_refuse(const struct policy *p, enum op_id op, const union op_a
 	case OP_tap_create: return tap_create(p, &a->tap_create);
 	case OP_address_add: return unless(policy_link_ours(&p->net, a->address_add.device), "interface-prefix");
 	case OP_address_del: return unless(policy_link_ours(&p->net, a->address_del.device), "interface-prefix");
+	case OP_route_add: return route_add(p, &a->route_add);
 	case OP_fw_commit: return unless(a->fw_commit.count <= p->limits.rules, "limit rules");
 	case OP_mount: return mount(p, &a->mount);
 	case OP_unmount: return unless(p->vol.mount_root[0] != '\0', "mount-root");

@@ -233,6 +233,7 @@ static const struct keyword {
     {"bridge", 1, WORDS_MAX, true, read_bridge, AT(net.bridges)},
     {"uplink", 1, WORDS_MAX, true, read_uplink, AT(net.uplinks)},
     {"route-table", 1, WORDS_MAX, true, read_table, AT(net.tables)},
+    {"route-default", 1, WORDS_MAX, true, read_table, AT(net.defaults)},
     {"mount-root", 1, 1, false, read_root, AT(vol.mount_root)},
     {"mount-source", 1, WORDS_MAX, true, read_devices, AT(vol.sources)},
     {"mount-fstype", 1, WORDS_MAX, true, read_fstype, AT(vol.fstypes)},

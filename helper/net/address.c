@@ -7,8 +7,6 @@
 
 #include "helper/net/link.h"
 
-#define OUR_PROTO 0x70 // 'p'; the kernel's own are 1 to 3
-
 static size_t addr_len(const struct wire_addr *a)
 {
 	return a->family == 4 ? 4 : 16;
@@ -47,7 +45,7 @@ static int change(int type, int flags, const struct wire_addr *a, uint32_t index
 	broken = nlmsg_append(m, &i, sizeof(i), NLMSG_ALIGNTO) | nla_put(m, IFA_LOCAL, (int)addr_len(a), a->addr) |
 	         nla_put(m, IFA_ADDRESS, (int)addr_len(a), a->addr);
 	if (type == RTM_NEWADDR)
-		broken |= nla_put_u8(m, IFA_PROTO, OUR_PROTO);
+		broken |= nla_put_u8(m, IFA_PROTO, OUR_PROTOCOL);
 	return rtnl_do(m, broken);
 }
 
@@ -70,7 +68,7 @@ static void look(struct nlmsghdr *h, void *arg)
 	    (size_t)nla_len(addr) != addr_len(s->want) || memcmp(nla_data(addr), s->want->addr, addr_len(s->want)) != 0)
 		return;
 	s->found = true;
-	s->ours = a[IFA_PROTO] != NULL && nla_len(a[IFA_PROTO]) == 1 && nla_get_u8(a[IFA_PROTO]) == OUR_PROTO;
+	s->ours = a[IFA_PROTO] != NULL && nla_len(a[IFA_PROTO]) == 1 && nla_get_u8(a[IFA_PROTO]) == OUR_PROTOCOL;
 }
 
 static int find(struct search *s)

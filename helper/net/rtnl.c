@@ -143,33 +143,54 @@ static bool kind_parse(struct nlattr *info, struct rtnl_link_info *out)
 
 bool rtnl_link_parse(struct nlmsghdr *h, struct rtnl_link_info *out)
 {
-	static struct nla_policy policy[IFLA_MAX + 1] = {[IFLA_IFALIAS] = {.type = NLA_STRING}, [IFLA_LINKINFO] = {.type = NLA_NESTED}};
+	static struct nla_policy policy[IFLA_MAX + 1] = {
+	    [IFLA_IFNAME] = {.type = NLA_STRING}, [IFLA_IFALIAS] = {.type = NLA_STRING}, [IFLA_LINKINFO] = {.type = NLA_NESTED}};
 	struct nlattr *a[IFLA_MAX + 1];
 
 	memset(out, 0, sizeof(*out));
 	if (h->nlmsg_type != RTM_NEWLINK || nlmsg_parse(h, sizeof(struct ifinfomsg), a, IFLA_MAX, policy) != 0)
 		return false;
 	out->index = (uint32_t)((const struct ifinfomsg *)nlmsg_data(h))->ifi_index;
+	if (a[IFLA_IFNAME] != NULL)
+		nla_strlcpy(out->name, a[IFLA_IFNAME], sizeof(out->name));
 	if (a[IFLA_IFALIAS] != NULL)
 		nla_strlcpy(out->alias, a[IFLA_IFALIAS], sizeof(out->alias));
 	return a[IFLA_LINKINFO] == NULL || kind_parse(a[IFLA_LINKINFO], out);
 }
 
-int rtnl_find(const char *name, struct rtnl_link_info *out)
+int rtnl_get(struct nl_msg *m, int broken, struct nlmsghdr **answer)
 {
-	struct nl_msg *m = rtnl_link_msg(RTM_GETLINK, 0, 0);
-	struct nlmsghdr *h = NULL;
-	int left, err = m == NULL || nla_put_string(m, IFLA_IFNAME, name) != 0 ? -ENOMEM : send_msg(m, 0);
+	int left, err = m == NULL || broken != 0 ? -ENOMEM : send_msg(m, 0);
 
 	if (m != NULL)
 		nlmsg_free(m);
 	if (err == 0)
-		err = next(sequence, &h, &left);
+		err = next(sequence, answer, &left);
+	if (err == 0 && (*answer)->nlmsg_type == NLMSG_ERROR)
+		return error_of(*answer) == 0 ? -EPROTO : error_of(*answer);
+	return err;
+}
+
+static int find(struct nl_msg *m, int broken, struct rtnl_link_info *out)
+{
+	struct nlmsghdr *h = NULL;
+	int err = rtnl_get(m, broken, &h);
+
 	if (err != 0)
 		return err;
-	if (h->nlmsg_type == NLMSG_ERROR)
-		return error_of(h) == 0 ? -EPROTO : error_of(h);
 	return rtnl_link_parse(h, out) ? 0 : -EPROTO;
+}
+
+int rtnl_find(const char *name, struct rtnl_link_info *out)
+{
+	struct nl_msg *m = rtnl_link_msg(RTM_GETLINK, 0, 0);
+
+	return find(m, m == NULL ? 1 : nla_put_string(m, IFLA_IFNAME, name), out);
+}
+
+int rtnl_find_index(uint32_t index, struct rtnl_link_info *out)
+{
+	return find(rtnl_link_msg(RTM_GETLINK, 0, index), 0, out);
 }
 
 int rtnl_dump(struct nl_msg *m, void (*each)(struct nlmsghdr *h, void *arg), void *arg)

@@ -12,6 +12,7 @@
 // A link as the kernel shows it.
 struct rtnl_link_info {
 	uint32_t index;
+	char name[16];
 	char kind[16];        // "bridge", "veth", "tun"; empty: hardware
 	char alias[MARK_MAX]; // cut off behind that
 };
@@ -34,6 +35,12 @@ int rtnl_do_both(struct nl_msg *first, struct nl_msg *second, int broken);
 
 // Looks a link up by its exact name.  Returns 0, or -ENODEV, or another -errno.
 int rtnl_find(const char *name, struct rtnl_link_info *out);
+
+// The same by its index.
+int rtnl_find_index(uint32_t index, struct rtnl_link_info *out);
+
+// Sends m, a question with one answer, and frees it.  Returns 0 with *answer, good until the next call, or -errno.
+int rtnl_get(struct nl_msg *m, int broken, struct nlmsghdr **answer);
 
 // Sends m as a dump and calls each() for every message of the answer; frees m.  Returns 0 or -errno.
 int rtnl_dump(struct nl_msg *m, void (*each)(struct nlmsghdr *h, void *arg), void *arg);

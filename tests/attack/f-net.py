@@ -369,10 +369,125 @@ def _():
         helper.close()
 
 
+def via(text):
+    return address(text + ("/128" if ":" in text else "/32"))
+
+
+def routes(table):
+    """The routes of a table, in the words of ip, with numbers for names."""
+    lines = [line for option in ("-4", "-6") for line in ground.run("ip", "-N", option, "route", "show", "table", "all").splitlines()]
+    return [line.replace(" table %d" % table, "") for line in lines if " table %d " % table in line + " " or (table == 254 and " table " not in line)]
+
+
+def world(helper):
+    """Two bridges of ours with an address each, one that is another's, and an uplink."""
+    for name, ip in (("pt-br0", "10.77.0.1/24"), ("pt-br1", "fd77::1/64")):
+        helper.ok("link_add", {"kind": BRIDGE, "name": name})
+        helper.ok("address_add", {"device": name, "address": address(ip)})
+        helper.ok("link_set", {"name": name, "up": True})
+    ground.run("ip", "link", "add", "foreign0", "type", "bridge")
+    ground.run("ip", "link", "add", "pt-foreign", "type", "bridge")
+    for name, ip in (("foreign0", "10.78.0.1/24"), ("pt-foreign", "10.79.0.1/24")):
+        ground.run("ip", "address", "add", ip, "dev", name)
+        ground.run("ip", "link", "set", name, "up")
+
+
+def unworld(helper):
+    helper.ok("links_del", {"names": ["pt-br0", "pt-br1"]})
+    ground.run("ip", "link", "del", "foreign0")
+    ground.run("ip", "link", "del", "pt-foreign")
+
+
+@test("F6: a route is added once, marked by its protocol, and deleted once, of either family, in any table of the policy")
+def _():
+    with Helper() as helper:
+        world(helper)
+        before = hostile.state()
+        for table in (254, 1000, 1999):
+            for args, shown in (({"destination": "10.90.0.0/16", "gateway": "10.77.0.9"}, "10.90.0.0/16 via 10.77.0.9 dev pt-br0 proto 112"),
+                                ({"destination": "10.90.0.0/16", "device": "pt-br0", "metric": 7}, "10.90.0.0/16 dev pt-br0 proto 112 scope 253 metric 7"),
+                                ({"destination": "10.0.0.0/8", "device": "pt-br0", "source": "10.77.0.1"}, "10.0.0.0/8 dev pt-br0 proto 112 scope 253 src 10.77.0.1"),
+                                ({"destination": "198.18.0.1/32", "gateway": ground.OUTSIDE, "device": "up0"}, "198.18.0.1 via 198.51.100.1 dev up0 proto 112"),
+                                ({"destination": "fd90::/48", "gateway": "fd77::9"}, "fd90::/48 via fd77::9 dev pt-br1 proto 112 metric 1024"),
+                                ({"destination": "fd00::/16", "device": "pt-br1", "metric": 5}, "fd00::/16 dev pt-br1 proto 112 metric 5")):
+                args = {k: address(v) if k == "destination" else via(v) if k in ("gateway", "source") else v for k, v in args.items()}
+                args["table"] = table
+                key = {k: v for k, v in args.items() if k in ("destination", "table", "metric")}
+                equal(helper.ok("route_add", args), {"changed": True}, "first " + shown)
+                want(any(line.strip().startswith(shown) for line in routes(table)), "%s isn't among %r" % (shown, routes(table)))
+                equal(helper.ok("route_add", args), {"changed": False}, "second " + shown)
+                equal(helper.ok("route_del", key), {"changed": True}, "deleting " + shown)
+                equal(helper.ok("route_del", key), {"changed": False}, "deleting it again")
+        hostile.unchanged(before)
+        unworld(helper)
+
+
+@test("F6: of two routes of ours that differ in their metric alone, the one that is meant is deleted")
+def _():
+    with Helper() as helper:
+        world(helper)
+        for to, device in (("10.90.0.0/16", "pt-br0"), ("fd90::/48", "pt-br1")):
+            to = address(to)
+            helper.ok("route_add", {"destination": to, "table": 254, "device": device, "metric": 50})
+            equal(helper.ok("route_del", {"destination": to, "table": 254}), {"changed": False}, "deleting what isn't there")
+            helper.ok("route_add", {"destination": to, "table": 254, "device": device})
+            equal(helper.ok("route_del", {"destination": to, "table": 254, "metric": 50}), {"changed": True}, "deleting one")
+            equal(helper.ok("route_del", {"destination": to, "table": 254}), {"changed": True}, "deleting the other")
+        unworld(helper)
+
+
+@test("F6: a route that another made is neither replaced nor deleted, whatever of it is the same")
+def _():
+    with Helper() as helper:
+        world(helper)
+        for line in ("10.90.0.0/16 dev pt-br0 table 1000", "10.91.0.0/16 via 10.77.0.9 table 1000 metric 5 proto static", "fd90::/48 dev pt-br1 table 1000 proto ra"):
+            ground.run("ip", "route", "add", *line.split())
+        with Quiet(helper):
+            for to, more in (("10.90.0.0/16", {"device": "pt-br0"}), ("10.90.0.0/16", {"device": "up0"}), ("10.91.0.0/16", {"metric": 5, "gateway": via("10.77.0.9")}),
+                             ("fd90::/48", {"device": "pt-br1"})):
+                args = {"destination": address(to), "table": 1000, **more}
+                helper.refused("route_add", args, "exists", "a route without our mark")
+                args = {k: v for k, v in args.items() if k in ("destination", "table", "metric")}
+                equal(helper.ok("route_del", args), {"changed": False}, "deleting another's")
+            for to in ("10.77.0.0/24", "10.78.0.0/24", "198.51.100.0/24", "fd77::/64"):
+                for table in (254, 255):
+                    equal(helper.ok("route_del", {"destination": address(to), "table": table}), {"changed": False}, "deleting the kernel's")
+        helper.ok("route_add", {"destination": address("10.92.0.0/16"), "table": 1000, "device": "pt-br0"})
+        helper.refused("route_add", {"destination": address("10.92.0.0/16"), "table": 1000, "device": "up0"}, "exists", "another route of ours")
+        helper.ok("route_del", {"destination": address("10.92.0.0/16"), "table": 1000})
+        ground.run("ip", "route", "flush", "table", "1000")
+        ground.run("ip", "-6", "route", "flush", "table", "1000")
+        unworld(helper)
+
+
+@test("F6: no route leads out of another's link, stands in another table, takes the default route's part, or leads to nothing, this machine or a group")
+def _():
+    with Helper() as helper:
+        world(helper)
+        with Quiet(helper):
+            for more, rule in (({"device": "foreign0"}, "uplink"), ({"device": "lo"}, "uplink"), ({"device": "eth0"}, "uplink"), ({"device": "pt-foreign"}, "a link without our mark"),
+                               ({"gateway": via("10.78.0.9")}, "uplink"), ({"gateway": via("10.79.0.9")}, "a link without our mark"), ({"gateway": via("127.0.0.2")}, "uplink")):
+                helper.refused("route_add", {"destination": address("10.90.0.0/16"), "table": 254, **more}, "denied", rule)
+            for table in (1, 253, 255, 999, 2000, 4294967295):
+                helper.refused("route_add", {"destination": address("10.90.0.0/16"), "table": table, "device": "pt-br0"}, "denied", "route-table")
+            for to in ("0.0.0.0/0", "0.0.0.0/1", "128.0.0.0/1", "64.0.0.0/2", "10.0.0.0/7", "::/0", "2000::/3", "8000::/1", "fc00::/15"):
+                helper.refused("route_add", {"destination": address(to), "table": 254, "device": "pt-br0"}, "denied", "route-default")
+            for to in ("127.0.0.0/8", "127.0.0.1/32", "224.0.0.0/8", "239.1.2.3/32", "255.255.255.255/32", "0.0.0.0/8", "0.0.0.0/32", "::1/128", "::/128", "::/96", "ff02::/16", "10.90.0.1/16", "fd90::1/48"):
+                helper.refused("route_add", {"destination": address(to), "table": 254, "device": "pt-br0"}, "invalid")
+            base = {"destination": address("10.90.0.0/16"), "table": 254}
+            for more in ({}, {"source": via("10.77.0.1")}, {"gateway": via("fd77::9")}, {"gateway": address("10.77.0.9/24")}, {"device": "pt-br0", "source": address("10.77.0.1/24")},
+                         {"device": "pt-br0", "source": via("fd77::1")}):
+                helper.refused("route_add", {**base, **more}, "invalid")
+            for more in ({"device": "pt-absent"}, {"gateway": via("192.0.2.77")}, {"device": "pt-br0", "gateway": via("203.0.113.1")}, {"device": "pt-br0", "source": via("203.0.113.9")},
+                         {"device": "pt-br0", "gateway": via("224.0.0.5")}):
+                helper.refused("route_add", {**base, **more}, ("not_found", "io", "denied"))
+        unworld(helper)
+
+
 def clear():
     """What a failed test left lying is no other test's fault."""
     for name in links():
-        if name.startswith("pt-"):
+        if name.startswith("pt-") or name == "foreign0":
             ground.run("ip", "link", "del", name)
 
 
