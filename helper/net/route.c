@@ -80,7 +80,9 @@ static int change(int type, int flags, const struct route *r)
 	    .rtm_family = af_of(r->to),
 	    .rtm_dst_len = r->to->prefix,
 	    .rtm_protocol = OUR_PROTOCOL,
-	    .rtm_scope = type == RTM_DELROUTE ? RT_SCOPE_NOWHERE : r->gateway != NULL || r->to->family == 6 ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK,
+	    .rtm_scope = type == RTM_DELROUTE                       ? RT_SCOPE_NOWHERE
+	                 : r->gateway != NULL || r->to->family == 6 ? RT_SCOPE_UNIVERSE
+	                                                            : RT_SCOPE_LINK,
 	    .rtm_type = RTN_UNICAST,
 	};
 	struct nl_msg *m = message(type, flags, &h);

@@ -143,4 +143,21 @@ def _():
     ok("root", "net.vm.delete_tap", names=["pt-x", "pt-y"])
 
 
+@test("a tenant's routes lead out of its own links alone, another tenant neither deletes nor replaces them, and neither takes the default route")
+def _():
+    begin()
+    ok("a", "net.bridge.add", name="pt-br1", address="10.81.0.1/24")
+    route = {"destination": "10.91.0.0/16", "device": "pt-br1", "table": 1000}
+    equal(ok("a", "net.routes.add", **route)["added"], 1)
+    absent("b", "net.routes.add", **route)
+    absent("b", "net.routes.add", destination="10.92.0.0/16", device="up0")
+    equal(ask("b", "net.routes.add", destination="10.92.0.0/16", gateway="10.81.0.9")["error"]["code"], -32602)
+    equal(ask("a", "net.routes.add", destination="default", device="pt-br1", table=1990)["error"]["data"]["kind"], "denied_by_policy")
+    equal(ok("b", "net.routes.delete", destination="10.91.0.0/16", table=1000)["removed"], 0)
+    check("10.91.0.0/16" in ground.run("ip", "route", "show", "table", "1000"), "the route is gone")
+    equal(ok("root", "net.routes.add", **route)["changed"], False)
+    equal(ok("a", "net.routes.delete", destination="10.91.0.0/16", table=1000)["removed"], 1)
+    ok("a", "net.bridge.delete", name="pt-br1")
+
+
 main(acl=ACL)

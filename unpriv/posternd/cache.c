@@ -106,6 +106,10 @@ static void drop(enum store_table t, const char *key)
 	{                                                                                                                                            \
 		drop(TABLE_##id, key);                                                                                                               \
 	}                                                                                                                                            \
+	size_t cache_from_##id(const char *key)                                                                                                      \
+	{                                                                                                                                            \
+		return position(&cached[TABLE_##id], key);                                                                                           \
+	}                                                                                                                                            \
 	size_t cache_n_##id(void)                                                                                                                    \
 	{                                                                                                                                            \
 		return cached[TABLE_##id].n;                                                                                                         \
@@ -124,11 +128,15 @@ TEXT_TABLE(port)
 TEXT_TABLE(tap)
 TEXT_TABLE(snat)
 TEXT_TABLE(mount)
+TEXT_TABLE(route)
+TEXT_TABLE(connection)
+TEXT_TABLE(counter)
 
 bool cache_load(void)
 {
 	return store_load_bridge(load_bridge, NULL) && store_load_port(load_port, NULL) && store_load_tap(load_tap, NULL) &&
-	       store_load_snat(load_snat, NULL) && store_load_mount(load_mount, NULL);
+	       store_load_snat(load_snat, NULL) && store_load_mount(load_mount, NULL) && store_load_route(load_route, NULL) &&
+	       store_load_connection(load_connection, NULL) && store_load_counter(load_counter, NULL);
 }
 
 void cache_finish(void)

@@ -17,11 +17,13 @@ void cache_finish(void);
 // cache_find_<table>(key)   the row or NULL; valid until that row is set or dropped
 // cache_set_<table>(row)    copies a row in, replacing the one of that key; returns the copy.  row's texts may be the old copy's own
 // cache_drop_<table>(key)   takes it out
+// cache_from_<table>(key)   where the first row stands whose key isn't before this one
 // cache_n_<table>(), cache_at_<table>(i)   all of them, by key
 #define TEXT_TABLE(id)                                                                                                                               \
 	struct row_##id *cache_find_##id(const char *key);                                                                                           \
 	struct row_##id *cache_set_##id(const struct row_##id *row);                                                                                 \
 	void cache_drop_##id(const char *key);                                                                                                       \
+	size_t cache_from_##id(const char *key);                                                                                                     \
 	size_t cache_n_##id(void);                                                                                                                   \
 	struct row_##id *cache_at_##id(size_t i);
 TEXT_TABLE(bridge)
@@ -29,6 +31,9 @@ TEXT_TABLE(port)
 TEXT_TABLE(tap)
 TEXT_TABLE(snat)
 TEXT_TABLE(mount)
+TEXT_TABLE(route)
+TEXT_TABLE(connection)
+TEXT_TABLE(counter)
 #undef TEXT_TABLE
 
 #endif

@@ -14,9 +14,11 @@
 #include "unpriv/posternd/addr.h"
 #include "unpriv/posternd/cache.h"
 #include "unpriv/posternd/config.h"
+#include "unpriv/posternd/connection.h"
 #include "unpriv/posternd/daemon.h"
 #include "unpriv/posternd/mounts.h"
 #include "unpriv/posternd/nat.h"
+#include "unpriv/posternd/net_plan.h"
 #include "unpriv/posternd/net_view.h"
 #include "unpriv/posternd/tap.h"
 #include "unpriv/posternd/task.h"
@@ -24,88 +26,35 @@
 #define SWEEP_S  60
 #define OUR_MARK "postern:" // how the alias of a link of ours begins
 #define SEEN_MAX 64
-#define AGAIN_MAX 20
 
-// One operation to come; `harmless` is the failure that means it was so already.
-struct item {
-	enum op_id op;
-	union op_args args;
-	enum op_status harmless;
-	char what[64];
-};
-
-struct restore {
-	struct task t;
-	struct item *v;
-	size_t n, room;
-	unsigned again; // interrupted operations that were asked once more
-	void (*ended)(void);
-};
-
-static union op_args *add(struct restore *r, enum op_id op, enum op_status harmless, const char *what)
+static void add_bridge(struct plan *p, const struct row_bridge *row)
 {
-	struct item *i;
-
-	if (r->n == r->room) {
-		r->room = r->room != 0 ? 2 * r->room : 32;
-		r->v = xrealloc(r->v, r->room * sizeof(*r->v));
-	}
-	i = &r->v[r->n++];
-	memset(i, 0, sizeof(*i));
-	i->op = op;
-	i->harmless = harmless;
-	COPY_TEXT(i->what, what);
-	return &i->args;
-}
-
-static void add_set(struct restore *r, const char *link, const char *master)
-{
-	struct op_link_set_args *a = &add(r, OP_link_set, OPS_OK, link)->link_set;
-
-	COPY_TEXT(a->name, link);
-	a->has_up = a->up = true;
-	a->has_master = master != NULL;
-	if (master != NULL)
-		COPY_TEXT(a->master, master);
-}
-
-static void add_delete(struct restore *r, const char *link)
-{
-	struct op_links_del_args *a = &add(r, OP_links_del, OPS_NOT_FOUND, link)->links_del;
-
-	a->names.n = 1;
-	COPY_TEXT(a->names.v[0], link);
-}
-
-static void add_bridge(struct restore *r, const struct row_bridge *row)
-{
-	struct op_link_add_args *a = &add(r, OP_link_add, OPS_EXISTS, row->name)->link_add;
+	struct op_link_add_args *a = &plan_add(p, OP_link_add, OPS_EXISTS, row->name)->link_add;
 
 	a->kind = LINK_BRIDGE;
 	COPY_TEXT(a->name, row->name);
 	a->has_mac = row->mac != NULL && mac_parse(row->mac, a->mac);
 	a->has_mtu = row->mtu != 0;
 	a->mtu = (uint32_t)row->mtu;
-	a->has_stp = a->has_vlan_filtering = true;
-	a->stp = row->stp != 0;
-	a->vlan_filtering = row->vlan_filtering != 0;
+	a->has_stp = a->stp = row->stp != 0;
+	a->has_vlan_filtering = a->vlan_filtering = row->vlan_filtering != 0; // a kernel without it refuses even the word
 	if (row->address != NULL) {
-		struct op_address_add_args *d = &add(r, OP_address_add, OPS_EXISTS, row->name)->address_add;
+		struct op_address_add_args *d = &plan_add(p, OP_address_add, OPS_EXISTS, row->name)->address_add;
 		COPY_TEXT(d->device, row->name);
 		addr_parse(row->address, &d->address);
 	}
-	add_set(r, row->name, NULL);
+	plan_join(p, row->name, NULL);
 }
 
-static void plan_links(struct restore *r, struct change *c)
+static void plan_links(struct plan *p, struct change *c)
 {
 	for (size_t i = cache_n_bridge(); i-- > 0;) {
 		const struct row_bridge *row = cache_at_bridge(i);
 		if (row->phase == PHASE_DONE) {
-			add_bridge(r, row);
+			add_bridge(p, row);
 			continue;
 		}
-		add_delete(r, row->name);
+		plan_delete(p, row->name);
 		change_del_bridge(c, row->name);
 		cache_drop_bridge(row->name);
 	}
@@ -114,32 +63,48 @@ static void plan_links(struct restore *r, struct change *c)
 		if (row->vm != NULL) // the VM's own matter, whether it is adopted or taken down
 			continue;
 		if (row->phase == PHASE_DONE) {
-			tap_args(row, &add(r, OP_tap_create, OPS_OK, row->name)->tap_create);
+			tap_args(row, &plan_add(p, OP_tap_create, OPS_OK, row->name)->tap_create);
 			continue;
 		}
-		add_delete(r, row->name);
+		plan_delete(p, row->name);
 		change_del_tap(c, row->name);
 		cache_drop_tap(row->name);
 	}
 	for (size_t i = 0; i < cache_n_port(); i++)
-		add_set(r, cache_at_port(i)->name, cache_at_port(i)->bridge);
+		plan_join(p, cache_at_port(i)->name, cache_at_port(i)->bridge);
 }
 
-static void plan_mounts(struct restore *r, struct change *c)
+static void plan_connections(struct plan *p, struct change *c)
+{
+	for (size_t i = cache_n_connection(); i-- > 0;) {
+		const struct row_connection *row = cache_at_connection(i);
+		if (row->phase == PHASE_DONE) {
+			connection_add_args(row, &plan_add(p, OP_link_add, OPS_EXISTS, row->name)->link_add);
+			plan_join(p, row->name, row->a);
+			plan_join(p, row->peer, row->b);
+			continue;
+		}
+		plan_delete(p, row->name);
+		change_del_connection(c, row->name);
+		cache_drop_connection(row->name);
+	}
+}
+
+static void plan_mounts(struct plan *p, struct change *c)
 {
 	for (size_t i = cache_n_mount(); i-- > 0;) {
 		const struct row_mount *row = cache_at_mount(i);
 		if (row->phase == PHASE_DONE) {
-			mount_args(row, &add(r, OP_mount, OPS_EXISTS, row->target)->mount);
+			mount_args(row, &plan_add(p, OP_mount, OPS_EXISTS, row->target)->mount);
 			continue;
 		}
-		COPY_TEXT(add(r, OP_unmount, OPS_NOT_FOUND, row->target)->unmount.target, row->target);
+		COPY_TEXT(plan_add(p, OP_unmount, OPS_NOT_FOUND, row->target)->unmount.target, row->target);
 		change_del_mount(c, row->target);
 		cache_drop_mount(row->target);
 	}
 }
 
-static void plan_nat(struct restore *r, struct change *c)
+static void plan_nat(struct plan *p, struct change *c)
 {
 	bool four = false, six = false;
 
@@ -155,14 +120,14 @@ static void plan_nat(struct restore *r, struct change *c)
 	}
 	for (int key = SYSCTL_IP_FORWARD; key <= SYSCTL_IP6_FORWARD; key++)
 		if (key == SYSCTL_IP_FORWARD ? four : six) {
-			struct op_sysctl_set_args *a = &add(r, OP_sysctl_set, OPS_OK, "forwarding")->sysctl_set;
+			struct op_sysctl_set_args *a = &plan_add(p, OP_sysctl_set, OPS_OK, "forwarding")->sysctl_set;
 			a->key = (uint32_t)key;
 			a->on = true;
 		}
 }
 
 // A mount whose device is gone for good can't come back: its row goes, so that the list tells the truth.
-static void prune(const struct item *i, const struct priv_reply *reply)
+static void prune(const struct plan_item *i, const struct priv_reply *reply)
 {
 	struct change *c;
 
@@ -174,49 +139,55 @@ static void prune(const struct item *i, const struct priv_reply *reply)
 	store_commit(c, NULL, NULL);
 }
 
-static void judge(const struct item *i, const struct priv_reply *reply)
+// The firewall's table comes last, as a whole.
+struct table_task {
+	struct task t;
+	void (*ended)(void);
+};
+
+static void table_step(struct task *t)
 {
-	if (priv_ok(reply) || (reply->outcome == PRIV_ANSWERED && reply->status == i->harmless))
+	void (*ended)(void) = ((struct table_task *)t)->ended;
+
+	if (t->step++ == 0 && cache_n_snat() > 0) {
+		nat_ask_commit(t);
 		return;
-	log_warn("not restored", "what=%s why=%s", i->what, priv_error(reply));
-	prune(i, reply);
+	}
+	if (t->reply != NULL && task_repeat(t)) {
+		nat_ask_commit(t);
+		return;
+	}
+	if (t->reply != NULL && !priv_ok(t->reply))
+		log_warn("not restored", "what=%s why=%s", "source translation", priv_error(t->reply));
+	task_done(t, true);
+	ended();
 }
 
-// Steps 0 to n-1 ask, each after the answer to the one before; then the firewall's table as a whole.
-static void restore_step(struct task *t)
-{
-	struct restore *r = (struct restore *)t;
-	size_t at = (size_t)t->step++;
-	void (*ended)(void) = r->ended;
+static void (*restore_ended)(void);
 
-	if (at > 0 && t->reply->outcome == PRIV_INTERRUPTED && r->again++ < AGAIN_MAX)
-		t->step = (int)at--; // the helper died over it: the next one is asked the same
-	else if (at > 0 && at <= r->n)
-		judge(&r->v[at - 1], t->reply);
-	if (at < r->n) {
-		task_priv(t, r->v[at].op, &r->v[at].args, NULL);
-	} else if (at == r->n && cache_n_snat() > 0) {
-		nat_ask_commit(t);
-	} else {
-		if (at > r->n && !priv_ok(t->reply))
-			log_warn("not restored", "what=%s why=%s", "source translation", priv_error(t->reply));
-		free(r->v);
-		task_done(t, true);
-		ended();
-	}
+static void planned(void *arg)
+{
+	struct table_task *k = task_new(sizeof(*k), "restore", NULL, table_step);
+
+	(void)arg;
+	k->ended = restore_ended;
+	task_run(&k->t);
 }
 
 void net_restore(void (*ended)(void))
 {
-	struct restore *r = task_new(sizeof(*r), "restore", NULL, restore_step);
+	struct plan p = {0};
 	struct change *c = change_new();
 
-	r->ended = ended;
-	plan_links(r, c);
-	plan_nat(r, c);
-	plan_mounts(r, c);
+	restore_ended = ended;
+	plan_links(&p, c);
+	plan_connections(&p, c);
+	plan_stray_routes(&p, c);
+	plan_routes(&p);
+	plan_nat(&p, c);
+	plan_mounts(&p, c);
 	store_commit(c, NULL, NULL);
-	task_run(&r->t);
+	plan_run(&p, prune, planned, NULL);
 }
 
 // ---- sweep ----
@@ -228,10 +199,11 @@ static size_t nseen;
 static bool is_stray(const struct rtnl_link *l)
 {
 	const char *prefix = daemon_config()->interface_prefix;
-	bool tap = strcmp(l->kind, "tun") == 0, bridge = strcmp(l->kind, "bridge") == 0;
+	bool tap = strcmp(l->kind, "tun") == 0, bridge = strcmp(l->kind, "bridge") == 0, veth = strcmp(l->kind, "veth") == 0;
 
 	return strncmp(l->alias, OUR_MARK, sizeof(OUR_MARK) - 1) == 0 && strncmp(l->name, prefix, strlen(prefix)) == 0 &&
-	       ((tap && cache_find_tap(l->name) == NULL) || (bridge && cache_find_bridge(l->name) == NULL));
+	       ((tap && cache_find_tap(l->name) == NULL) || (bridge && cache_find_bridge(l->name) == NULL) ||
+	        (veth && connection_of(l->name) == NULL));
 }
 
 static bool was_seen(const char *name)

@@ -95,6 +95,8 @@ bool kind_allows_text(enum rpc_kind kind, const char *text, size_t len)
 		return is_ip(text, &bits);
 	if (kind == KIND_cidr)
 		return is_cidr(text, len);
+	if (kind == KIND_destination)
+		return strcmp(text, "default") == 0 || is_cidr(text, len);
 	if (kind == KIND_mac)
 		return is_unicast_mac(text);
 	if (kind == KIND_relpath || kind == KIND_abspath)

@@ -3,6 +3,7 @@
 
 #include "unpriv/posternd/addr.h"
 #include "unpriv/posternd/cache.h"
+#include "unpriv/posternd/net_back.h"
 #include "unpriv/posternd/rpc_net.h"
 #include "unpriv/posternd/task.h"
 
@@ -30,6 +31,13 @@ static void forget_bridge(struct task *t, const char *name)
 		if (same(p->bridge, name)) {
 			change_del_port(c, p->name);
 			cache_drop_port(p->name);
+		}
+	}
+	for (size_t i = cache_n_route(); i-- > 0;) {
+		const struct row_route *r = cache_at_route(i);
+		if (r->phase == PHASE_DONE && same(r->device, name)) {
+			change_del_route(c, r->id);
+			cache_drop_route(r->id);
 		}
 	}
 	cache_drop_bridge(name);
@@ -125,7 +133,14 @@ static void ask_delete(struct task *t, const char *name)
 	task_priv(t, OP_links_del, &a, NULL);
 }
 
-enum { ADD_STORED, ADD_MADE, ADD_ADDRESSED, ADD_UP, ADD_DONE, ADD_UNDONE, ADD_FORGOTTEN };
+static void joined(void *arg)
+{
+	struct task *t = arg;
+
+	t->run(t);
+}
+
+enum { ADD_STORED, ADD_MADE, ADD_ADDRESSED, ADD_UP, ADD_JOINED, ADD_DONE, ADD_UNDONE, ADD_FORGOTTEN };
 
 static void undo_add(struct bridge_add *b, bool made)
 {
@@ -168,6 +183,9 @@ static void bridge_add_step(struct task *t)
 			undo_add(b, true);
 			return;
 		}
+		net_back_bridge(b->p->name, joined, t); // one that somebody deleted takes its ports and routes back
+		return;
+	case ADD_JOINED:
 		row.phase = PHASE_DONE;
 		commit_bridge(t, &row);
 		return;

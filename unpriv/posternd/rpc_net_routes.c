@@ -3,6 +3,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "proto/helper.h"
+#include "unpriv/posternd/route.h"
 #include "unpriv/posternd/rpc_net.h"
 #include "unpriv/posternd/rtnl_route.h"
 #include "unpriv/posternd/rtnl_window.h"
@@ -25,13 +27,28 @@ struct number_name {
 	const char *name;
 };
 
-// As in iproute2's rt_protos.
+// Ours, then as in iproute2's rt_protos.
 static const struct number_name protocols[] = {
-    {RTPROT_UNSPEC, "unspec"}, {RTPROT_REDIRECT, "redirect"}, {RTPROT_KERNEL, "kernel"}, {RTPROT_BOOT, "boot"},
-    {RTPROT_STATIC, "static"}, {RTPROT_GATED, "gated"},       {RTPROT_RA, "ra"},         {RTPROT_MRT, "mrt"},
-    {RTPROT_ZEBRA, "zebra"},   {RTPROT_BIRD, "bird"},         {RTPROT_DHCP, "dhcp"},     {RTPROT_KEEPALIVED, "keepalived"},
-    {RTPROT_BABEL, "babel"},   {RTPROT_OPENR, "openr"},       {RTPROT_BGP, "bgp"},       {RTPROT_ISIS, "isis"},
-    {RTPROT_OSPF, "ospf"},     {RTPROT_RIP, "rip"},           {RTPROT_EIGRP, "eigrp"},
+    {OUR_PROTOCOL, "postern"},
+    {RTPROT_UNSPEC, "unspec"},
+    {RTPROT_REDIRECT, "redirect"},
+    {RTPROT_KERNEL, "kernel"},
+    {RTPROT_BOOT, "boot"},
+    {RTPROT_STATIC, "static"},
+    {RTPROT_GATED, "gated"},
+    {RTPROT_RA, "ra"},
+    {RTPROT_MRT, "mrt"},
+    {RTPROT_ZEBRA, "zebra"},
+    {RTPROT_BIRD, "bird"},
+    {RTPROT_DHCP, "dhcp"},
+    {RTPROT_KEEPALIVED, "keepalived"},
+    {RTPROT_BABEL, "babel"},
+    {RTPROT_OPENR, "openr"},
+    {RTPROT_BGP, "bgp"},
+    {RTPROT_ISIS, "isis"},
+    {RTPROT_OSPF, "ospf"},
+    {RTPROT_RIP, "rip"},
+    {RTPROT_EIGRP, "eigrp"},
 };
 
 static const struct number_name scopes[] = {
@@ -61,6 +78,11 @@ static const char *name_of(const struct number_name *t, size_t n, unsigned numbe
 		if (t[i].number == number)
 			return t[i].name;
 	return arena_printf(a, "%u", number);
+}
+
+const char *route_protocol(unsigned number, struct arena *a)
+{
+	return NAME_OF(protocols, number, a);
 }
 
 static bool key(const struct nlmsghdr *h, const void *arg, char out[LOWEST_KEY])
@@ -121,7 +143,7 @@ static void fill(struct routes *k, const struct low *x, struct obj_route *o)
 	    .device = device(k, &r.hop),
 	    .metric = r.metric,
 	    .table = r.table,
-	    .protocol = NAME_OF(protocols, r.protocol, a),
+	    .protocol = route_protocol(r.protocol, a),
 	    .scope = NAME_OF(scopes, r.scope, a),
 	    .type = NAME_OF(types, r.type, a),
 	    .has_tos = r.tos != 0,

@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "unpriv/posternd/rtnl_route.h"
+
 #define TRIES 8 // dumps that something changed under, one after the other
 
 static int sock = -1;
@@ -22,6 +24,7 @@ struct ask {
 		struct ifinfomsg link;
 		struct ifaddrmsg addr;
 		struct netconfmsg netconf;
+		struct rtmsg route;
 	};
 	char attrs[64];
 };
@@ -235,5 +238,26 @@ int rtnl_read_vlans(struct arena *a, struct rtnl_vlans *out)
 	add_attr(&q, IFLA_EXT_MASK, &mask, sizeof(mask));
 	rc = ask(&q, &c);
 	*out = (struct rtnl_vlans){.n = c.n, .v = hand_over(&c, a)};
+	return rc;
+}
+
+// What lies in the message stays behind with it.
+static bool parse_route(const struct nlmsghdr *h, void *element)
+{
+	struct rtnl_route *r = element;
+	bool one = rtnl_parse_route(h, r);
+
+	r->multipath = NULL;
+	return one;
+}
+
+int rtnl_read_routes(uint8_t family, uint8_t protocol, struct arena *a, struct rtnl_routes *out)
+{
+	struct ask q = {.h = {.nlmsg_len = NLMSG_LENGTH(sizeof(q.route)), .nlmsg_type = RTM_GETROUTE, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+	                .route = {.rtm_family = family, .rtm_protocol = protocol}};
+	struct collect c = {.parse = parse_route, .size = sizeof(struct rtnl_route)};
+	int rc = ask(&q, &c);
+
+	*out = (struct rtnl_routes){.n = c.n, .v = hand_over(&c, a)};
 	return rc;
 }

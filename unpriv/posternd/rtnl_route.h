@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "unpriv/posternd/lowest.h"
+#include "unpriv/posternd/mem.h"
 
 struct rtnl_hop {
 	int index;              // of the link; 0: none
@@ -25,6 +26,14 @@ struct rtnl_route {
 	struct rtnl_hop hop;            // of a route that has one
 	const struct rtattr *multipath; // in the message; NULL: not several
 };
+
+struct rtnl_routes {
+	struct rtnl_route *v;
+	size_t n;
+};
+
+// Reads the routes of one family and protocol, of all tables, into the arena, without their several hops.  Returns 0 or an errno.  In rtnl.c.
+int rtnl_read_routes(uint8_t family, uint8_t protocol, struct arena *a, struct rtnl_routes *out);
 
 // False where the message is no route, or an entry of the route cache.
 bool rtnl_parse_route(const struct nlmsghdr *h, struct rtnl_route *r);

@@ -2,6 +2,7 @@
 // looked at (an adopted VM's bridge must be there first), and then the sweep.
 #include "unpriv/posternd/state.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "unpriv/common/log.h"
@@ -15,6 +16,7 @@
 #include "unpriv/posternd/events.h"
 #include "unpriv/posternd/gate.h"
 #include "unpriv/posternd/helper_client.h"
+#include "unpriv/posternd/net_back.h"
 #include "unpriv/posternd/net_restore.h"
 #include "unpriv/posternd/rpc_net.h"
 #include "unpriv/posternd/rtnl.h"
@@ -29,6 +31,8 @@ static bool restored;
 
 static void on_restored(void)
 {
+	if (!net_back_start())
+		log_warn("routes aren't watched", "errno=%d", errno);
 	vm_restart_verify();
 	gate_open();
 }
@@ -89,6 +93,7 @@ void state_stop(void)
 {
 	net_sweep_stop();
 	event_wait_stop();
+	net_back_stop();
 	gate_stop();
 	helper_client_stop();
 	for (struct vm *vm = vm_first(); vm != NULL; vm = vm_next(vm)) {

@@ -30,6 +30,12 @@ static const char *const upgrades[] = {
     // 2
     "ALTER TABLE transition RENAME TO event; ALTER TABLE event ADD COLUMN topic TEXT; ALTER TABLE event ADD COLUMN tenant TEXT; "
     "ALTER TABLE event ADD COLUMN object TEXT;",
+    // 3
+    "CREATE TABLE route(id TEXT PRIMARY KEY NOT NULL, phase INTEGER NOT NULL, destination TEXT, gateway TEXT, device TEXT, "
+    "metric INTEGER NOT NULL, \"table\" INTEGER NOT NULL, source TEXT, tenant TEXT) STRICT;"
+    "CREATE TABLE connection(name TEXT PRIMARY KEY NOT NULL, phase INTEGER NOT NULL, kind INTEGER NOT NULL, peer TEXT, a TEXT, b TEXT, "
+    "tenant TEXT) STRICT;"
+    "CREATE TABLE counter(name TEXT PRIMARY KEY NOT NULL, value INTEGER NOT NULL) STRICT;",
 };
 
 #define VERSION ((int)(sizeof(upgrades) / sizeof(*upgrades)))

@@ -131,9 +131,14 @@ static const char *hint_of(const struct priv_reply *r)
 
 void fail_priv(struct request *rq, const struct priv_reply *r)
 {
+	fail_priv_of(rq, NULL, r);
+}
+
+void fail_priv_of(struct request *rq, const char *what, const struct priv_reply *r)
+{
 	struct failure f = {
 	    .kind = priv_fail_kind(r),
-	    .detail = arena_strdup(rq->arena, priv_error(r)),
+	    .detail = arena_printf(rq->arena, "%s%s%s", what != NULL ? what : "", what != NULL ? ": " : "", priv_error(r)),
 	    .hint = hint_of(r),
 	    .err = (int)r->err,
 	};

@@ -71,6 +71,9 @@ enum fail_kind priv_fail_kind(const struct priv_reply *r);
 // Answers a request with what the helper said.
 void fail_priv(struct request *rq, const struct priv_reply *r);
 
+// The same, about one of several things.
+void fail_priv_of(struct request *rq, const char *what, const struct priv_reply *r);
+
 // True when what belongs to `tenant` is the caller's to see and touch: the host sees everything.
 bool tenant_sees(const struct request *rq, const char *tenant);
 

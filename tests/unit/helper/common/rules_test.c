@@ -106,6 +106,49 @@ TEST("F5: a tap joins a bridge of the policy only")
 	CHECK_STR(verdict(OP_tap_create), "allowed");
 }
 
+TEST("a route stands in a table of the policy, leads out of a link that may be ours or an uplink, and to everything only where the policy says so")
+{
+	const struct {
+		struct wire_addr to;
+		uint32_t table;
+		const char *device, *rule; // device NULL: none is named; rule NULL: allowed
+	} cases[] = {
+	    {{4, 8, {10}}, 254, "pt-br0", NULL},
+	    {{4, 8, {10}}, 254, "up0", NULL},
+	    {{4, 8, {10}}, 254, NULL, NULL},
+	    {{6, 16, {0xfd}}, 1000, "pt-br0", NULL},
+	    {{4, 7, {10}}, 254, "pt-br0", "route-default"},
+	    {{6, 15, {0xfc}}, 1000, "pt-br0", "route-default"},
+	    {{4, 0, {0}}, 254, "up0", "route-default"},
+	    {{4, 0, {0}}, 1999, "up0", NULL},
+	    {{4, 1, {0x80}}, 1999, "pt-br0", NULL},
+	    {{4, 8, {10}}, 253, "pt-br0", "route-table"},
+	    {{4, 8, {10}}, 255, "pt-br0", "route-table"},
+	    {{4, 8, {10}}, 2000, "pt-br0", "route-table"},
+	    {{4, 8, {10}}, 254, "eth0", "uplink"},
+	    {{4, 8, {10}}, 254, "lo", "uplink"},
+	};
+
+	policy_default(&p);
+	p.net.uplinks.n = 1;
+	strcpy(p.net.uplinks.v[0], "up0");
+	p.net.tables = (struct policy_ranges){2, {{254, 254}, {1000, 1999}}};
+	p.net.defaults = (struct policy_ranges){1, {{1999, 1999}}};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *rule;
+
+		memset(&a, 0, sizeof(a));
+		a.route_add.destination = cases[i].to;
+		a.route_add.table = cases[i].table;
+		a.route_add.has_device = cases[i].device != NULL;
+		if (cases[i].device != NULL)
+			strcpy(a.route_add.device, cases[i].device);
+		rule = rules_refuse(&p, OP_route_add, &a);
+		if (rule == NULL || cases[i].rule == NULL ? rule != cases[i].rule : strcmp(rule, cases[i].rule) != 0)
+			FAIL("case %zu: %s", i, rule != NULL ? rule : "allowed");
+	}
+}
+
 TEST("a firewall of more rules than the policy's limit is refused")
 {
 	fresh();
@@ -182,7 +225,8 @@ TEST("H5: an empty policy allows no operation but those that need none: reads, a
 	a.links_del.names.n = 1;
 	for (unsigned op = 0; op < OP_COUNT; op++) {
 		bool reads = op == OP_next || op == OP_close || op == OP_conntrack_read || op == OP_conntrack_stats || op == OP_fw_read;
-		bool harmless = reads || op == OP_ping || op == OP_sysctl_set || op == OP_fw_commit || op == OP_conntrack_flush;
+		bool harmless = reads || op == OP_ping || op == OP_sysctl_set || op == OP_fw_commit || op == OP_conntrack_flush ||
+		                op == OP_route_del;
 
 		if (!harmless && rules_refuse(&p, op, &a) == NULL)
 			FAIL("%s is allowed", op_rows[op].name);

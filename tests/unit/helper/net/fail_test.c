@@ -1,5 +1,5 @@
 // LINK: helper/net/address.o helper/net/fw.o helper/net/fw_batch.o helper/net/link.o helper/net/ping.o helper/net/rtnl.o
-// LINK: helper/net/ct.o helper/net/ct_flush.o helper/net/ct_read.o helper/net/fw_read.o helper/net/stream.o
+// LINK: helper/net/ct.o helper/net/ct_flush.o helper/net/ct_read.o helper/net/fw_read.o helper/net/stream.o helper/net/route.o
 // LINK: helper/net/sysctl.o helper/net/tap.o helper/common/cell.o helper/common/confine.o helper/common/fdpass.o helper/common/policy.o
 // LINK: helper/common/recheck.o helper/common/rules.o proto/helper.o proto/wire.o proto/wire_kinds.o proto/mp.o
 // LIBS: -lcap-ng -lnftnl -lmnl -lnl-3
@@ -108,8 +108,9 @@ void sys_close(int fd)
 // Links, addresses, tables and sysctls; but not a link's group, which is links_del's own tool.
 static void look(char *to, size_t size)
 {
-	FILE *f = popen(
-	    "ip -o link | sed 's/ group [a-z0-9]*//; s/ state [A-Z]*//'; ip -o -4 addr; nft list ruleset; cat /proc/sys/net/ipv4/ip_forward", "r");
+	FILE *f = popen("ip -o link | sed 's/ group [a-z0-9]*//; s/ state [A-Z]*//'; ip -o -4 addr; nft list ruleset; ip route; cat "
+	                "/proc/sys/net/ipv4/ip_forward",
+	                "r");
 	size_t n = f == NULL ? 0 : fread(to, 1, size - 1, f);
 
 	if (f != NULL)
@@ -293,6 +294,25 @@ TEST("E16: address_add and address_del change nothing when any of their calls fa
 	clean();
 }
 
+TEST("E16: route_add and route_del change nothing when any of their calls fails")
+{
+	prepare();
+	if (system("ip link set pt-br0 up && ip addr add 10.5.0.1/24 dev pt-br0") != 0)
+		abort();
+	request(OP_route_add);
+	q.args.route_add.destination = (struct wire_addr){4, 16, {10, 6}};
+	q.args.route_add.table = 254;
+	q.args.route_add.has_gateway = true;
+	q.args.route_add.gateway = (struct wire_addr){4, 32, {10, 5, 0, 9}};
+	CHECK_INT(fail_each(), 3); // the gateway's link, that link, the route
+	CHECK_INT(fail_each(), 4); // and, now that it is there, the look at ours
+	request(OP_route_del);
+	q.args.route_del.destination = (struct wire_addr){4, 16, {10, 6}};
+	q.args.route_del.table = 254;
+	CHECK_INT(fail_each(), 2);
+	clean();
+}
+
 TEST("E16: fw_commit spares the table that is there when any of its calls fails")
 {
 	static const struct fw_record r = {FW_MASQUERADE, {4, 24, {10, 5, 0}}, {0}, "", "x"};
@@ -355,5 +375,6 @@ int main(void)
 	policy_default(&c.policy);
 	c.policy.net.uplinks.n = 1;
 	strcpy(c.policy.net.uplinks.v[0], "up0");
+	c.policy.net.tables = (struct policy_ranges){1, {{254, 254}}};
 	return test_main();
 }

@@ -1,4 +1,4 @@
-// LINK: unpriv/posternd/rtnl.o unpriv/posternd/rtnl_parse.o unpriv/posternd/mem.o unpriv/posternd/text.o unpriv/posternd/utf8.o unpriv/common/log.o
+// LINK: unpriv/posternd/rtnl.o unpriv/posternd/rtnl_route.o unpriv/posternd/lowest.o unpriv/posternd/rtnl_parse.o unpriv/posternd/mem.o unpriv/posternd/text.o unpriv/posternd/utf8.o unpriv/common/log.o
 // Messages made here and parsed, and the running kernel asked.
 #include "unpriv/posternd/rtnl.h"
 
