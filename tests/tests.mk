@@ -75,7 +75,8 @@ SAN_BINS := $(patsubst $(BUILD)/%,$(BUILD)/san/%,$(UNIT_BINS))
 check: deps
 	+$(MAKE) --no-print-directory -j2 all unit probes programs fuzz-bins guest
 	+$(MAKE) --no-print-directory -j2 SAN=1 BUILD=$(BUILD)/san unit programs
-	@BUILD=$(BUILD) tests/run -o $(BUILD)/test-output $(UNIT_BINS) $(PROBES) TAG=sanitizers $(SAN_BINS) TAG= $(E2E) \
+	@rm -rf $(BUILD)/test-output/succeeded
+	@BUILD=$(BUILD) tests/run -o $(BUILD)/test-output $(UNIT_BINS) $(PROBES) TAG=sanitizers $(SAN_BINS) TAG= $(E2E) tests/methods \
 		--parallel $(LINT) FUZZ_SECONDS=30 $(addprefix tests/fuzz/run:,$(notdir $(FUZZ_BINS)))
 
 # ---- bench: small programs to measure against, and the driver ------------------------------------------------------------------------------

@@ -60,7 +60,21 @@ class Client:
         answer = self.ask(method, params)
         if "error" in answer:
             raise Error(method, answer["error"])
+        if not params.get("dry_run"):
+            succeeded(method)
         return answer["result"]
+
+
+def succeeded(method, noted=set()):
+    """Notes for tests/methods that a method did what it is for."""
+    if method in noted:
+        return
+    noted.add(method)
+    try:
+        os.makedirs(ground.BUILD + "/test-output/succeeded", exist_ok=True)
+        open(ground.BUILD + "/test-output/succeeded/" + method, "w").close()
+    except OSError:
+        pass  # in a guest, which has no build directory
 
 
 _client = None
