@@ -63,6 +63,11 @@ static void put_one(struct text *out, enum rpc_kind kind, const void *in)
 	}
 }
 
+void rows_write_value(struct text *out, enum rpc_kind kind, const void *in)
+{
+	put_one(out, kind, in);
+}
+
 static void put_list(struct text *out, enum rpc_kind kind, const struct any_list *list)
 {
 	text_char(out, '[');

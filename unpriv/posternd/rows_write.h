@@ -14,4 +14,7 @@ struct page {
 // `page`, and followed by next_cursor where more is left. Writes get `changed`.
 void rows_write(const struct rpc_method *method, const void *result, const struct page *page, struct text *out);
 
+// Appends one value, for a list that is written as its elements come.
+void rows_write_value(struct text *out, enum rpc_kind kind, const void *in);
+
 #endif

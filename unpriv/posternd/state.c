@@ -9,6 +9,7 @@
 #include "unpriv/posternd/audit.h"
 #include "unpriv/posternd/cache.h"
 #include "unpriv/posternd/config.h"
+#include "unpriv/posternd/conntrack.h"
 #include "unpriv/posternd/daemon.h"
 #include "unpriv/posternd/endpoint.h"
 #include "unpriv/posternd/event_publish.h"
@@ -96,6 +97,7 @@ void state_stop(void)
 	net_back_stop();
 	gate_stop();
 	helper_client_stop();
+	conntrack_stop();
 	for (struct vm *vm = vm_first(); vm != NULL; vm = vm_next(vm)) {
 		vm_act_cancel(vm);
 		endpoint_close(vm->exec_endpoint);
