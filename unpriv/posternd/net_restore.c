@@ -70,8 +70,15 @@ static void plan_links(struct plan *p, struct change *c)
 		change_del_tap(c, row->name);
 		cache_drop_tap(row->name);
 	}
-	for (size_t i = 0; i < cache_n_port(); i++)
-		plan_join(p, cache_at_port(i)->name, cache_at_port(i)->bridge);
+	for (size_t i = cache_n_port(); i-- > 0;) {
+		const struct row_port *row = cache_at_port(i);
+		if (row->phase == PHASE_DONE) {
+			plan_join(p, row->name, row->bridge);
+			continue;
+		}
+		change_del_port(c, row->name);
+		cache_drop_port(row->name);
+	}
 }
 
 static void plan_connections(struct plan *p, struct change *c)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "unpriv/posternd/addr.h"
+#include "unpriv/posternd/bridge_kin.h"
 #include "unpriv/posternd/cache.h"
 #include "unpriv/posternd/net_back.h"
 #include "unpriv/posternd/rpc_net.h"
@@ -21,25 +22,23 @@ static void commit_bridge(struct task *t, const struct row_bridge *row)
 	task_commit(t, c);
 }
 
+// The same with what goes with it: everything is to go, or stays after all.
+static void commit_all(struct task *t, struct row_bridge *row, enum store_phase phase)
+{
+	struct change *c = change_new();
+
+	row->phase = phase;
+	change_put_bridge(c, row);
+	kin_mark(c, row->name, phase);
+	task_commit(t, c);
+}
+
 static void forget_bridge(struct task *t, const char *name)
 {
 	struct change *c = change_new();
 
 	change_del_bridge(c, name);
-	for (size_t i = cache_n_port(); i-- > 0;) {
-		const struct row_port *p = cache_at_port(i);
-		if (same(p->bridge, name)) {
-			change_del_port(c, p->name);
-			cache_drop_port(p->name);
-		}
-	}
-	for (size_t i = cache_n_route(); i-- > 0;) {
-		const struct row_route *r = cache_at_route(i);
-		if (r->phase == PHASE_DONE && same(r->device, name)) {
-			change_del_route(c, r->id);
-			cache_drop_route(r->id);
-		}
-	}
+	kin_forget(c, name);
 	cache_drop_bridge(name);
 	task_commit(t, c);
 }
@@ -267,6 +266,24 @@ struct bridge_delete {
 	bool removed;
 };
 
+static void ask_delete_all(struct task *t, const char *name)
+{
+	struct op_links_del_args a;
+
+	kin_links(name, &a);
+	task_priv(t, OP_links_del, &a, NULL);
+}
+
+// Nothing was stored: it stays as it was.
+static void spare(struct row_bridge *row)
+{
+	struct change *c = change_new();
+
+	row->phase = PHASE_DONE;
+	kin_mark(c, row->name, PHASE_DONE);
+	store_commit(c, NULL, NULL);
+}
+
 static void bridge_delete_step(struct task *t)
 {
 	struct bridge_delete *b = (struct bridge_delete *)t;
@@ -275,20 +292,19 @@ static void bridge_delete_step(struct task *t)
 	switch (t->step++) {
 	case 0:
 		if (t->err != 0)
-			row->phase = PHASE_DONE;
+			spare(row);
 		if (!task_store_failed(t))
-			ask_delete(t, b->name);
+			ask_delete_all(t, b->name);
 		return;
 	case 1:
 		if (task_repeat(t)) {
-			ask_delete(t, b->name);
+			ask_delete_all(t, b->name);
 			return;
 		}
 		if (!priv_ok(t->reply)) {
-			row->phase = PHASE_DONE;
 			task_keep(t);
 			t->step = 3;
-			commit_bridge(t, row);
+			commit_all(t, row, PHASE_DONE);
 			return;
 		}
 		b->removed = t->reply->res->links_del.removed > 0;
@@ -347,6 +363,5 @@ void rpc_net_bridge_delete(struct request *rq, const struct rpc_net_bridge_delet
 	}
 	b = task_new(sizeof(*b), "bridge.delete", rq, bridge_delete_step);
 	COPY_TEXT(b->name, p->name);
-	row->phase = PHASE_REMOVING;
-	commit_bridge(&b->t, row);
+	commit_all(&b->t, row, PHASE_REMOVING);
 }

@@ -5,6 +5,7 @@
 
 #include "unpriv/posternd/addr.h"
 #include "unpriv/posternd/cache.h"
+#include "unpriv/posternd/connection.h"
 #include "unpriv/posternd/rpc_net.h"
 #include "unpriv/posternd/task.h"
 
@@ -77,6 +78,25 @@ static bool hidden(const struct request *rq, const char *bridge, const char *por
 	return (b != NULL && !tenant_sees(rq, b->tenant)) || (t != NULL && !tenant_sees(rq, t->tenant));
 }
 
+// A port of a connection belongs to it: it leaves with the other one, and joins nothing else.  True when it has answered.
+static bool answered_by_connection(struct request *rq, const struct row_connection *row, bool member, bool join)
+{
+	if (row == NULL || member == join)
+		return false;
+	if (!tenant_sees(rq, row->tenant))
+		fail(rq, FAIL_NOT_FOUND, "there is no such port");
+	else if (join)
+		fail_with(rq, &(struct failure){.kind = FAIL_BUSY,
+		                                .detail = "the interface belongs to a connection of two bridges",
+		                                .holder = row->name,
+		                                .hint = "net.bridge.connect puts it back."});
+	else if (rq->dry_run)
+		reply_net_bridge_remove_port(rq, &(struct rpc_net_bridge_remove_port_result){.changed = true, .removed = true});
+	else
+		connection_remove(rq, row);
+	return true;
+}
+
 static void change_port(struct request *rq, const char *bridge, const char *port, bool join)
 {
 	struct net_view v;
@@ -100,6 +120,8 @@ static void change_port(struct request *rq, const char *bridge, const char *port
 		                                .hint = "Remove it there first."});
 		return;
 	}
+	if (answered_by_connection(rq, connection_of(port), l->master == b->index, join))
+		return;
 	task = task_new(sizeof(*task), join ? "bridge.add_port" : "bridge.remove_port", rq, port_step);
 	COPY_TEXT(task->bridge, bridge);
 	COPY_TEXT(task->port, port);

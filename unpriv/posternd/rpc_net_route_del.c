@@ -32,6 +32,11 @@ static bool choose(struct request *rq, struct row_route *row, const struct route
 	row->phase = PHASE_REMOVING;
 	k->v[k->n] = *x;
 	k->v[k->n].row = *row;
+	k->v[k->n].row.id = arena_strdup(rq->arena, row->id); // the row can go with its bridge while the task waits
+	k->v[k->n].row.destination = arena_strdup(rq->arena, row->destination);
+	k->v[k->n].row.device = row->device != NULL ? arena_strdup(rq->arena, row->device) : NULL;
+	k->v[k->n].row.gateway = row->gateway != NULL ? arena_strdup(rq->arena, row->gateway) : NULL;
+	k->v[k->n].row.source = row->source != NULL ? arena_strdup(rq->arena, row->source) : NULL;
 	k->n++;
 	return true;
 }
@@ -58,16 +63,22 @@ static bool choose_all(struct request *rq, const struct obj_route_spec *s, const
 
 static void spare(struct route_task *k)
 {
-	for (size_t i = 0; i < k->n; i++)
-		cache_find_route(k->v[i].row.id)->phase = PHASE_DONE;
+	for (size_t i = 0; i < k->n; i++) {
+		struct row_route *row = cache_find_route(k->v[i].row.id);
+		if (row != NULL) // else its bridge has gone meanwhile, and the row with it
+			row->phase = PHASE_DONE;
+	}
 }
 
 static void commit_rows(struct route_task *k)
 {
 	struct change *c = change_new();
 
-	for (size_t i = 0; i < k->n; i++)
-		change_put_route(c, cache_find_route(k->v[i].row.id));
+	for (size_t i = 0; i < k->n; i++) {
+		const struct row_route *row = cache_find_route(k->v[i].row.id);
+		if (row != NULL)
+			change_put_route(c, row);
+	}
 	task_commit(&k->t, c);
 }
 
