@@ -251,9 +251,9 @@ static void answer_row(struct request *rq, const struct rpc_net_bridge_connect_p
 static bool params_fit(struct request *rq, const struct rpc_net_bridge_connect_params *p)
 {
 	if (strcmp(p->a, p->b) == 0)
-		fail_params(rq, "parameter \"b\": \"%s\" was given, allowed is another bridge than a", p->b);
+		fail_params(rq, "parameter \"b\": \"%s\" was given, as for a; allowed is another bridge", p->b);
 	else if (p->has_name_a && p->has_name_b && strcmp(p->name_a, p->name_b) == 0)
-		fail_params(rq, "parameter \"name_b\": \"%s\" was given, allowed is another name than name_a", p->name_b);
+		fail_params(rq, "parameter \"name_b\": \"%s\" was given, as for name_a; allowed is another name", p->name_b);
 	else if (p->has_kind && p->kind == connection_kind_patch)
 		fail_hint(rq, FAIL_UNSUPPORTED, "Use kind veth.", "patch ports are for bridges of Open vSwitch; %s is looked for among Linux's",
 		          p->a);
