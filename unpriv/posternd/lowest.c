@@ -155,6 +155,18 @@ void lowest_sort(struct lowest *l)
 		qsort(l->v, l->n, sizeof(void *), compare);
 }
 
+struct lowest lowest_copy(const struct lowest *l, struct arena *a)
+{
+	struct lowest copy = {.keep = l->keep, .n = l->n, .room = l->n, .v = arena_alloc(a, (l->n + 1) * sizeof(void *))};
+
+	for (size_t i = 0; i < l->n; i++) {
+		size_t size = sizeof(*l->v[i]) + l->v[i]->len;
+		copy.v[i] = arena_alloc(a, size);
+		memcpy(copy.v[i], l->v[i], size);
+	}
+	return copy;
+}
+
 void lowest_clear(struct lowest *l)
 {
 	for (size_t i = 0; i < l->n; i++)

@@ -40,6 +40,10 @@ size_t lowest_place(const struct lowest *l, const char *key);
 // Puts them in the order of their keys.  Nothing more may be put in after it.
 void lowest_sort(struct lowest *l);
 
+// Copies what is kept; the copy lives in the arena.
+struct arena;
+struct lowest lowest_copy(const struct lowest *l, struct arena *a);
+
 // Drops everything that is kept.
 void lowest_clear(struct lowest *l);
 

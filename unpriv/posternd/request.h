@@ -56,6 +56,23 @@ void request_reply(struct request *rq, const void *result);
 // Answers with ready JSON text instead of a result struct (rpc.discover, whose result is the document).
 void request_reply_raw(struct request *rq, const char *json, size_t len);
 
+// Answers with a long list of a paged method, made in slices between which the loop serves others.
+struct reply_list {
+	size_t n; // elements behind the cursor, by their keys; where that is more than the limit, next_cursor is given
+	// Fills the i'th; false leaves it out.  What it points at lives in `scratch`, or as long as the request.
+	bool (*fill)(void *arg, size_t i, struct arena *scratch, void *element);
+	void *arg; // lives as long as the request
+};
+// `result`: the other members; its list isn't read.
+void request_reply_list(struct request *rq, const void *result, const struct reply_list *l);
+
+// Drops the answers that are being made.
+void request_reply_stop(void);
+
+// What the two above are made of: the answer's beginning, behind which the result goes, and its end.  Not of a notification.
+struct text *request_result_begin(struct request *rq);
+void request_result_end(struct request *rq);
+
 #define METHOD(id, name, right, doc)                                                                                                                 \
 	static inline void reply_##id(struct request *rq, const struct rpc_##id##_result *result)                                                    \
 	{                                                                                                                                            \

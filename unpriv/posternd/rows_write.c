@@ -140,9 +140,8 @@ static bool is_after(const struct rpc_field *key, const char *element, const cha
 	return *(const int64_t *)(const void *)(element + key->off) > strtoll(cursor, NULL, 10);
 }
 
-static void put_cursor(struct text *out, const struct rpc_field *key, const char *element)
+static void put_cursor_text(struct text *out, const struct rpc_field *key, const char *element)
 {
-	put_key(out, "next_cursor");
 	if (rpc_kinds[key->kind].class == CLASS_TEXT) {
 		put_text(out, *(const char *const *)(const void *)(element + key->off));
 		return;
@@ -150,6 +149,12 @@ static void put_cursor(struct text *out, const struct rpc_field *key, const char
 	text_char(out, '"');
 	text_i64(out, *(const int64_t *)(const void *)(element + key->off));
 	text_char(out, '"');
+}
+
+static void put_cursor(struct text *out, const struct rpc_field *key, const char *element)
+{
+	put_key(out, "next_cursor");
+	put_cursor_text(out, key, element);
 }
 
 // Pointers to the list's elements, in the order of their keys; the caller frees them.
@@ -186,17 +191,64 @@ static void put_page(struct text *out, const struct rpc_field *f, const struct a
 	free(order);
 }
 
-void rows_write(const struct rpc_method *method, const void *result, const struct page *page, struct text *out)
+// Everything of the result but the page.
+static const struct rpc_field *put_rest(struct text *out, const struct rpc_method *method, const void *result)
 {
-	const struct rpc_field *paged;
-	const char *in = result;
+	const struct rpc_field *paged = NULL;
+
 	text_char(out, '{');
 	if (method->right >= RIGHT_WRITE) {
 		put_key(out, "changed");
 		text_str(out, *(const bool *)result ? "true" : "false"); // the first member of each result struct
 	}
-	put_fields(out, method->result, in);
-	if (rows_paged(method, &paged))
-		put_page(out, paged, (const struct any_list *)(const void *)(in + paged->off), page);
+	put_fields(out, method->result, result);
+	rows_paged(method, &paged);
+	return paged;
+}
+
+void rows_write(const struct rpc_method *method, const void *result, const struct page *page, struct text *out)
+{
+	const struct rpc_field *paged = put_rest(out, method, result);
+
+	if (paged != NULL)
+		put_page(out, paged, (const struct any_list *)(const void *)((const char *)result + paged->off), page);
+	text_char(out, '}');
+}
+
+void rows_list_begin(const struct rpc_method *method, const void *result, struct text *out)
+{
+	const struct rpc_field *paged = put_rest(out, method, result);
+
+	put_key(out, paged->name);
+	text_char(out, '[');
+}
+
+size_t rows_list_element(const struct rpc_method *method)
+{
+	const struct rpc_field *paged = NULL;
+
+	rows_paged(method, &paged);
+	return rpc_kinds[paged->kind].size;
+}
+
+void rows_list_put(const struct rpc_method *method, const void *element, struct text *cursor, struct text *out)
+{
+	const struct rpc_field *paged = NULL;
+
+	rows_paged(method, &paged);
+	if (out->at[out->len - 1] != '[')
+		text_char(out, ',');
+	put_one(out, paged->kind, element);
+	text_clear(cursor, SIZE_MAX);
+	put_cursor_text(cursor, key_field(paged), element);
+}
+
+void rows_list_end(const struct text *cursor, struct text *out)
+{
+	text_char(out, ']');
+	if (cursor != NULL) {
+		put_key(out, "next_cursor");
+		text_add(out, cursor->at, cursor->len);
+	}
 	text_char(out, '}');
 }

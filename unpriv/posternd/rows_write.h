@@ -17,4 +17,13 @@ void rows_write(const struct rpc_method *method, const void *result, const struc
 // Appends one value, for a list that is written as its elements come.
 void rows_write_value(struct text *out, enum rpc_kind kind, const void *in);
 
+// The same for a paged method in parts: everything but the list's elements, each of them, and the end.
+void rows_list_begin(const struct rpc_method *method, const void *result, struct text *out);
+// The bytes of an element.
+size_t rows_list_element(const struct rpc_method *method);
+// Appends an element, and makes *cursor what a page that ends with it says of the next one.
+void rows_list_put(const struct rpc_method *method, const void *element, struct text *cursor, struct text *out);
+// cursor: NULL where no page follows.
+void rows_list_end(const struct text *cursor, struct text *out);
+
 #endif

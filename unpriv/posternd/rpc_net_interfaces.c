@@ -52,16 +52,19 @@ static bool addr_key(const struct nlmsghdr *h, const void *arg, char out[LOWEST_
 	return true;
 }
 
+static bool fill(void *arg, size_t i, struct arena *a, void *element)
+{
+	struct interfaces *k = arg;
+	const struct rtnl_link *link = &k->v.links.v[i];
+	const char *master = link->master != 0 ? link_name(&k->names, link->master, k->rq->arena) : NULL;
+
+	net_view_interface(&k->v, link, master, a, element);
+	return true;
+}
+
 static void answer(struct interfaces *k)
 {
-	struct list_interface l = {.n = k->v.links.n, .v = arena_alloc(k->rq->arena, (k->v.links.n + 1) * sizeof(*l.v))};
-
-	for (size_t i = 0; i < l.n; i++) {
-		const struct rtnl_link *link = &k->v.links.v[i];
-		const char *master = link->master != 0 ? link_name(&k->names, link->master, k->rq->arena) : NULL;
-		net_view_interface(&k->v, link, master, k->rq->arena, &l.v[i]);
-	}
-	reply_net_interfaces(k->rq, &(struct rpc_net_interfaces_result){.interfaces = l});
+	request_reply_list(k->rq, &(struct rpc_net_interfaces_result){0}, &(struct reply_list){.n = k->v.links.n, .fill = fill, .arg = k});
 }
 
 static void addrs_done(struct lowest *page, int err, void *arg)

@@ -14,6 +14,7 @@ struct neighbors {
 	struct request *rq;
 	uint32_t index; // of the link; 0: any
 	struct link_names names;
+	struct lowest page;
 };
 
 static const struct bit_name flag_names[] = {
@@ -55,18 +56,20 @@ static const char *mac(const struct rtnl_neigh *n, struct arena *a)
 }
 
 // False where the link went meanwhile, and its neighbours with it.
-static bool fill(struct neighbors *k, const struct low *x, struct obj_neighbor *o)
+static bool fill(void *arg, size_t i, struct arena *a, void *element)
 {
-	struct arena *a = k->rq->arena;
+	struct neighbors *k = arg;
+	const struct low *x = k->page.v[i];
+	struct obj_neighbor *o = element;
 	struct rtnl_neigh n;
 
 	rtnl_parse_neigh((const struct nlmsghdr *)(const void *)x->data, &n);
 	*o = (struct obj_neighbor){
 	    .has_id = true,
-	    .id = arena_strdup(a, x->key),
+	    .id = x->key,
 	    .family = net_family_name(n.family),
 	    .address = net_ip_text(n.family, n.addr, a),
-	    .device = link_name(&k->names, n.index, a),
+	    .device = link_name(&k->names, n.index, k->rq->arena),
 	    .has_mac = n.has_mac,
 	    .mac = n.has_mac ? mac(&n, a) : NULL,
 	    .state = state_name(n.state),
@@ -78,17 +81,13 @@ static bool fill(struct neighbors *k, const struct low *x, struct obj_neighbor *
 static void done(struct lowest *page, int err, void *arg)
 {
 	struct neighbors *k = arg;
-	struct list_neighbor l = {0};
 
 	if (err != 0) {
 		net_page_failed(k->rq, err, "neighbours");
 		return;
 	}
-	l.v = arena_alloc(k->rq->arena, (page->n + 1) * sizeof(*l.v));
-	for (size_t i = 0; i < page->n; i++)
-		if (fill(k, page->v[i], &l.v[l.n]))
-			l.n++;
-	reply_net_neighbors(k->rq, &(struct rpc_net_neighbors_result){.neighbors = l});
+	k->page = lowest_copy(page, k->rq->arena);
+	request_reply_list(k->rq, &(struct rpc_net_neighbors_result){0}, &(struct reply_list){.n = k->page.n, .fill = fill, .arg = k});
 }
 
 static void ask(struct rtnl_scan *s, uint8_t family, uint32_t index)

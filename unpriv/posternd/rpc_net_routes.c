@@ -14,6 +14,7 @@ struct routes {
 	struct request *rq;
 	uint32_t table; // 0: any
 	struct link_names names;
+	struct lowest page;
 };
 
 static const struct bit_name hop_flags[] = {
@@ -106,9 +107,8 @@ static const char *device(struct routes *k, const struct rtnl_hop *hop)
 	return hop->index != 0 ? link_name(&k->names, hop->index, k->rq->arena) : NULL;
 }
 
-static struct list_nexthop hops(struct routes *k, const struct rtnl_route *r)
+static struct list_nexthop hops(struct routes *k, const struct rtnl_route *r, struct arena *a)
 {
-	struct arena *a = k->rq->arena;
 	struct list_nexthop l = {0};
 	struct rtnl_hop hop;
 	unsigned at = 0;
@@ -127,15 +127,17 @@ static struct list_nexthop hops(struct routes *k, const struct rtnl_route *r)
 	return l;
 }
 
-static void fill(struct routes *k, const struct low *x, struct obj_route *o)
+static bool fill(void *arg, size_t i, struct arena *a, void *element)
 {
-	struct arena *a = k->rq->arena;
+	struct routes *k = arg;
+	const struct low *x = k->page.v[i];
+	struct obj_route *o = element;
 	struct rtnl_route r;
 
 	rtnl_parse_route((const struct nlmsghdr *)(const void *)x->data, &r);
 	*o = (struct obj_route){
 	    .has_id = true,
-	    .id = arena_strdup(a, x->key),
+	    .id = x->key,
 	    .family = net_family_name(r.family),
 	    .dst = net_ip_text(r.family, r.dst, a),
 	    .prefix = r.prefix,
@@ -154,25 +156,23 @@ static void fill(struct routes *k, const struct low *x, struct obj_route *o)
 	    .nexthop_id = r.nexthop_id,
 	    .flags = NET_VIEW_BITS(hop_flags, r.flags, a),
 	    .has_nexthops = r.multipath != NULL,
-	    .nexthops = hops(k, &r),
+	    .nexthops = hops(k, &r, a),
 	};
 	o->has_gateway = o->gateway != NULL;
 	o->has_device = o->device != NULL;
+	return true;
 }
 
 static void done(struct lowest *page, int err, void *arg)
 {
 	struct routes *k = arg;
-	struct list_route l = {0};
 
 	if (err != 0) {
 		net_page_failed(k->rq, err, "routes");
 		return;
 	}
-	l.v = arena_alloc(k->rq->arena, (page->n + 1) * sizeof(*l.v));
-	for (size_t i = 0; i < page->n; i++)
-		fill(k, page->v[i], &l.v[l.n++]);
-	reply_net_routes(k->rq, &(struct rpc_net_routes_result){.routes = l});
+	k->page = lowest_copy(page, k->rq->arena);
+	request_reply_list(k->rq, &(struct rpc_net_routes_result){0}, &(struct reply_list){.n = k->page.n, .fill = fill, .arg = k});
 }
 
 // IPv4's dump goes on at an address (net/ipv4/fib_trie.c, fib_table_dump).  IPv6's counts its entries from the beginning again when the table

@@ -133,24 +133,33 @@ static void end(struct request *rq, int code, const char *result)
 	}
 }
 
+struct text *request_result_begin(struct request *rq)
+{
+	struct text *out = take_held(rq);
+
+	text_lit(out, "{\"jsonrpc\":\"2.0\",\"result\":");
+	return out;
+}
+
+void request_result_end(struct request *rq)
+{
+	if (rq->raw_id)
+		put_id(&rq->held, rq->raw_id, rq->raw_id_len);
+	end(rq, 0, "ok");
+}
+
 void request_reply(struct request *rq, const void *result)
 {
-	if (rq->raw_id) {
-		struct text *out = take_held(rq);
-		text_lit(out, "{\"jsonrpc\":\"2.0\",\"result\":");
-		rows_write(rq->method, result, &(struct page){rq->limit, rq->cursor}, out);
-		put_id(out, rq->raw_id, rq->raw_id_len);
-	}
-	end(rq, 0, "ok");
+	if (rq->raw_id)
+		rows_write(rq->method, result, &(struct page){rq->limit, rq->cursor}, request_result_begin(rq));
+	request_result_end(rq);
 }
 
 void request_reply_raw(struct request *rq, const char *json, size_t len)
 {
-	struct text *out = take_held(rq);
-	text_lit(out, "{\"jsonrpc\":\"2.0\",\"result\":");
-	text_add(out, json, len);
-	put_id(out, rq->raw_id, rq->raw_id_len);
-	end(rq, 0, "ok");
+	if (rq->raw_id)
+		text_add(request_result_begin(rq), json, len);
+	request_result_end(rq);
 }
 
 static void end_error(struct request *rq, struct rpc_error *e, const char *result)

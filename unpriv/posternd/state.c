@@ -108,6 +108,7 @@ void state_stop(void)
 	store_close();
 	rtnl_scan_stop();
 	rtnl_window_stop();
+	request_reply_stop();
 	rtnl_stop();
 	cache_finish();
 	events_finish();
