@@ -108,6 +108,7 @@ static const char *const examples[KIND_COUNT] = {
     [KIND_name] = "web",
     [KIND_ifname] = "pt-br0",
     [KIND_cidr] = "10.0.0.1/24",
+    [KIND_destination] = "10.0.0.0/8",
     [KIND_ip] = "10.0.0.1",
     [KIND_mac] = "02:00:00:00:00:01",
     [KIND_relpath] = "data",
