@@ -72,13 +72,25 @@ enum vmm_kind { VMM_CLOUD_HYPERVISOR, VMM_FIRECRACKER, VMM_QEMU, VMM_MAX = VMM_Q
 enum ovs_door { OVS_DATABASE, OVS_SWITCH, OVS_DOOR_MAX = OVS_SWITCH };  // of Open vSwitch: the socket of ovsdb-server, and that of ovs-vswitchd
 enum jail_slot { SLOT_KERNEL, SLOT_INITRD, SLOT_DISK0, SLOT_MAX = SLOT_DISK0 + 7 };
 
-// One rule of fw_commit; the memfd holds an array of these.  Reserved bytes are zero.
-enum fw_kind { FW_MASQUERADE, FW_SNAT };
+// One thing that table inet postern does; fw_commit, fw_change and fw_list carry arrays of these.  What a kind doesn't use is zero.
+enum fw_kind {
+	FW_MASQUERADE,  // packets from `source` that leave by `interface` (empty: by any of the policy's uplinks) get that link's address
+	FW_SNAT,        // … get the address `to`
+	FW_DNAT,        // what comes for `proto`, `port_lo`, here (or to `host`), by any link (or `interface`), from anywhere (or `source`), goes to `to`, `to_port`
+	FW_ALLOW,       // `proto`, `port_lo` to `port_hi`, by any link (or `interface`), from anywhere (or `source`) is let in; ICMP and ICMPv6 have no ports
+	FW_KIND_MAX = FW_ALLOW
+};
 struct fw_record {
 	uint32_t kind;            // enum fw_kind
-	struct wire_addr source;  // packets from here …
-	struct wire_addr to;      // FW_SNAT: … leave with this address (prefix 32 or 128)
-	char out_interface[16];   // … out of this uplink; empty: any of the policy's uplinks
+	struct wire_addr source;  // family 0: any
+	struct wire_addr to;      // prefix 32 or 128
+	struct wire_addr host;    // prefix 32 or 128; family 0: any address of this host
+	uint8_t proto;            // IPPROTO_TCP, UDP, SCTP, ICMP or ICMPV6
+	uint8_t reserved;
+	uint16_t port_lo, port_hi;  // FW_DNAT: port_hi is zero
+	uint16_t to_port;
+	uint16_t reserved2;
+	char interface[16];
 	char comment[32];         // printable; the id that nft shows
 };
 

@@ -68,6 +68,7 @@ struct policy_net {
 	struct policy_names uplinks;     // uplink
 	struct policy_ranges tables;     // route-table
 	struct policy_ranges defaults;   // route-default: tables in which a route may lead to everything
+	bool input_drop;                 // input-policy drop: what no firewall rule lets in is dropped
 };
 
 struct policy_vol {

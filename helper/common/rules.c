@@ -99,6 +99,7 @@ const char *rules_refuse(const struct policy *p, enum op_id op, const union op_a
 	case OP_conntrack_stats:
 	case OP_fw_read:
 	case OP_route_del:
+	case OP_fw_list:
 	case OP_sysctl_set: return NULL;
 	case OP_link_add: return link_add(p, &a->link_add);
 	case OP_link_set: return link_set(p, &a->link_set);
@@ -108,6 +109,7 @@ const char *rules_refuse(const struct policy *p, enum op_id op, const union op_a
 	case OP_address_del: return unless(policy_link_ours(&p->net, a->address_del.device), "interface-prefix");
 	case OP_route_add: return route_add(p, &a->route_add);
 	case OP_fw_commit: return unless(a->fw_commit.count <= p->limits.rules, "limit rules");
+	case OP_fw_change: return unless(a->fw_change.adds <= p->limits.rules, "limit rules");
 	case OP_mount: return mount(p, &a->mount);
 	case OP_unmount: return unless(p->vol.mount_root[0] != '\0', "mount-root");
 	case OP_jail_create: return jail_create(p, &a->jail_create);

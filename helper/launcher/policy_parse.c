@@ -186,6 +186,14 @@ static const char *read_tool(void *at, const struct line *l)
 	return NULL;
 }
 
+static const char *read_input(void *at, const struct line *l)
+{
+	bool *drop = at;
+
+	*drop = strcmp(l->word[1], "drop") == 0;
+	return *drop || strcmp(l->word[1], "accept") == 0 ? NULL : "an input policy is accept or drop";
+}
+
 static const char *read_limit(void *at, const struct line *l)
 {
 	struct policy_limits *all = at;
@@ -234,6 +242,7 @@ static const struct keyword {
     {"uplink", 1, WORDS_MAX, true, read_uplink, AT(net.uplinks)},
     {"route-table", 1, WORDS_MAX, true, read_table, AT(net.tables)},
     {"route-default", 1, WORDS_MAX, true, read_table, AT(net.defaults)},
+    {"input-policy", 1, 1, false, read_input, AT(net.input_drop)},
     {"mount-root", 1, 1, false, read_root, AT(vol.mount_root)},
     {"mount-source", 1, WORDS_MAX, true, read_devices, AT(vol.sources)},
     {"mount-fstype", 1, WORDS_MAX, true, read_fstype, AT(vol.fstypes)},

@@ -11,6 +11,7 @@
 
 #include "filter_net.h"
 #include "helper/common/confine.h"
+#include "helper/net/ct_forward.h"
 #include "helper/net/stream.h"
 #include "helper/net/sys.h"
 
@@ -18,7 +19,7 @@
 
 static void drop_rights(const struct cell *c, const struct confine_path *paths, size_t npaths)
 {
-	static const struct confine_limit limits[] = {{RLIMIT_NOFILE, 64}, {RLIMIT_NPROC, 0}, {RLIMIT_FSIZE, 0}, {RLIMIT_DATA, 256u << 20}};
+	static const struct confine_limit limits[] = {{RLIMIT_NOFILE, 64}, {RLIMIT_NPROC, 0}, {RLIMIT_FSIZE, 16u << 20}, {RLIMIT_DATA, 256u << 20}};
 	const struct confine want = {
 	    .name = NAME,
 	    .uid = c->policy.ids.net_uid,
@@ -38,6 +39,12 @@ static void drop_rights(const struct cell *c, const struct confine_path *paths, 
 	confine_or_refuse(&want);
 }
 
+static void tick(struct cell *c)
+{
+	ct_forward_tick();
+	streams_tick(c);
+}
+
 int main(void)
 {
 	static struct cell cell;
@@ -49,7 +56,7 @@ int main(void)
 	failed = sys_open(paths, &npaths);
 	if (failed != NULL)
 		confine_refuse(NAME, failed, errno);
-	cell.tick = streams_tick;
+	cell.tick = tick;
 	drop_rights(&cell, paths, npaths);
 	cell_loop(&cell, cell_table);
 }

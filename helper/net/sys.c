@@ -9,6 +9,7 @@
 #include <linux/netlink.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <time.h>
@@ -16,6 +17,10 @@
 
 #include "helper/common/cell.h"
 #include "helper/net/fds.h"
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U // linux/memfd.h since 6.3
+#endif
 
 #define BATCH_BYTES (32 << 20) // largest netlink datagram that we send: 20,000 firewall rules take about half of it
 
@@ -213,6 +218,34 @@ int sys_read(int fd, void *buf, size_t len, off_t off)
 	if (n < 0)
 		return -errno;
 	return (size_t)n == len ? 0 : -ENODATA;
+}
+
+int sys_memfd(void)
+{
+	int fd = memfd_create("postern-fw", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+
+	if (fd < 0 && errno == EINVAL) // before Linux 6.3
+		fd = memfd_create("postern-fw", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	return fd < 0 ? -errno : fd;
+}
+
+int sys_append(int fd, const void *buf, size_t len)
+{
+	const char *p = buf;
+
+	while (len > 0) {
+		ssize_t n = write(fd, p, len);
+		if (n < 0)
+			return -errno;
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int sys_seal(int fd)
+{
+	return fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0 ? 0 : -errno;
 }
 
 void sys_close(int fd)

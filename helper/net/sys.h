@@ -57,7 +57,12 @@ int sys_sysctl_set(enum sysctl_key key, bool on);
 // Reads exactly len bytes at off from a caller's memfd.
 int sys_read(int fd, void *buf, size_t len, off_t off);
 
-// Closes a descriptor that sys_tap_open() or sys_stream_open() gave.
+// Makes an empty memfd, appends to it, and seals it against every change.
+int sys_memfd(void);
+int sys_append(int fd, const void *buf, size_t len);
+int sys_seal(int fd);
+
+// Closes a descriptor that sys_memfd(), sys_tap_open() or sys_stream_open() gave.
 void sys_close(int fd);
 
 #endif

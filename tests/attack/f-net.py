@@ -22,11 +22,30 @@ def links():
     return {link["ifname"]: link for link in json.loads(ground.run("ip", "-j", "-d", "link"))}
 
 
-def record(kind=0, source="10.9.0.0/24", to=None, out="", comment="test"):
-    """struct fw_record: u32 kind, wire_addr source, wire_addr to, char out[16], char comment[32]."""
-    to = address(to) if to else bytes(18)
-    body = struct.pack("<I", kind) + address(source) + to
-    return body + out.encode().ljust(16, b"\0") + comment.encode().ljust(32, b"\0")
+MASQUERADE, SNAT, DNAT, ALLOW = 0, 1, 2, 3
+
+
+def record(kind=MASQUERADE, source="10.9.0.0/24", to=None, host=None, proto=0, ports=(0, 0), to_port=0, interface="", comment="test", reserved=(0, 0)):
+    """struct fw_record: u32 kind, wire_addr source, to, host, u8 proto, reserved, u16 port_lo, port_hi, to_port, reserved, char interface[16], comment[32]."""
+    addresses = b"".join(address(a) if a else bytes(18) for a in (source, to, host))
+    body = struct.pack("<I54sBBHHHH", kind, addresses, proto, reserved[0], *ports, to_port, reserved[1])
+    return body + interface.encode().ljust(16, b"\0") + comment.encode().ljust(32, b"\0")
+
+
+def forward(port=8080, to="10.9.0.2/32", to_port=80, proto=6, **more):
+    return record(DNAT, **{"source": None, "to": to, "proto": proto, "ports": (port, 0), "to_port": to_port, **more})
+
+
+def allow(lo=22, hi=None, proto=6, **more):
+    return record(ALLOW, **{"source": None, "proto": proto, "ports": (lo, lo if hi is None else hi), **more})
+
+
+def change(helper, removes=(), adds=()):
+    fd = sealed_memfd(b"".join([*removes, *adds]))
+    try:
+        return helper.ask("fw_change", {"removes": len(removes), "adds": len(adds)}, [fd])
+    finally:
+        os.close(fd)
 
 
 def commit(helper, *records, count=None):
@@ -317,9 +336,9 @@ def _():
 def _():
     with Helper() as helper:
         before = hostile.state()
-        equal(commit(helper, record(), record(kind=1, source="10.8.0.0/24", to="198.51.100.9/32", out="up0"), record(source="fd00:8::/64"))[0], "ok", "the commit")
+        equal(commit(helper, record(), record(kind=SNAT, source="10.8.0.0/24", to="198.51.100.9/32", interface="up0"), record(source="fd00:8::/64"))[0], "ok", "the commit")
         text = ground.run("nft", "list", "ruleset")
-        want("table inet postern" in text and "masquerade" in text and "198.51.100.9" in text and "10.9.0.0/24" in text and "fd00:8::/64" in text, "the table reads\n" + text)
+        want("table inet postern" in text and "masq4" in text and "198.51.100.9" in text and "10.9.0.0/24" in text and "fd00:8::/64" in text, "the table reads\n" + text)
         equal([line for line in text.splitlines() if line.startswith("table ")], ["table inet postern {"], "the tables")
         equal(commit(helper, record(source="10.7.0.0/16"))[0], "ok", "the second commit")
         text = ground.run("nft", "list", "ruleset")
@@ -328,21 +347,79 @@ def _():
         hostile.unchanged(before)
 
 
-@test("F6: records with an unknown kind, an uplink that isn't the policy's, a broken address or a hostile comment are refused as a whole")
+@test("F6: records with an unknown kind, an uplink that isn't the policy's, a broken address or a hostile comment are refused as a whole, in fw_commit and fw_change")
 def _():
-    with Helper() as helper, Quiet(helper):
-        good = record()
-        bad = [record(kind=2), record(kind=0xffffffff), record(out="eth0"), record(out="lo"), record(out="up0x"), record(out="up0\"; drop"), record(comment="a\nb"), record(comment="a\x1b[2J"),
-               record(source="10.0.0.0/8", kind=1), record(kind=1, source="10.0.0.0/8", to="fd00::1/128"), record(kind=1, source="10.0.0.0/8", to="10.1.0.0/16"),
-               record(kind=0, to="10.1.1.1/32")]
-        raw = [bytes([4, 33]) + bytes(16), bytes([9, 8]) + bytes(16), bytes([4, 8]) + b"\xff" * 16]
-        bad += [struct.pack("<I", 0) + r + bytes(18 + 48) for r in raw]
-        bad += [good[:-32] + b"x" * 32, good[:38 + 2] + b"u" * 16 + good[56:]]
-        for r in bad:
-            status, failure, _ = commit(helper, good, r)
-            want(status in ("denied", "invalid"), "%r: %s %r" % (r, status, failure))
-        status, _, _ = commit(helper, *[good] * 1001)
-        equal(status, "denied", "1001 records with a limit of 1000")
+    good = record()
+    bad = [record(kind=4), record(kind=0xffffffff), record(interface="eth0"), record(interface="lo"), record(interface="up0x"), record(interface="up0\"; drop"),
+           record(comment="a\nb"), record(comment="a\x1b[2J"), record(source="10.0.0.0/8", kind=SNAT), record(kind=SNAT, source="10.0.0.0/8", to="fd00::1/128"),
+           record(kind=SNAT, source="10.0.0.0/8", to="10.1.0.0/16"), record(to="10.1.1.1/32"), record(host="10.1.1.1/32"), record(proto=6), record(ports=(1, 0)),
+           record(to_port=1), record(reserved=(1, 0)), record(reserved=(0, 1)), record(source="0.0.0.0/0")]
+    bad += [forward(port=0), forward(to_port=0), forward(ports=(1, 2)), forward(proto=0), forward(proto=1), forward(proto=255), forward(to=None), forward(to="10.9.0.0/24"),
+            forward(to="127.0.0.1/32"), forward(to="0.0.0.0/32"), forward(to="224.0.0.1/32"), forward(to="255.255.255.255/32"), forward(to="::1/128"), forward(to="::/128"),
+            forward(to="ff02::1/128"), forward(host="127.0.0.1/32"), forward(host="0.0.0.0/32"), forward(host="fd00::1/128"), forward(host="10.0.0.0/8"),
+            forward(source="fd00::/8"), forward(source="0.0.0.0/0"), forward(interface="eth0"), forward(interface="lo"), forward(interface="pt-"), forward(interface="docker0")]
+    bad += [allow(lo=0), allow(lo=5, hi=4), allow(proto=1), allow(proto=47), allow(lo=0, proto=58, source="10.0.0.0/8"), allow(to="10.0.0.1/32"), allow(host="10.0.0.1/32"),
+            allow(to_port=1), allow(interface="eth0"), allow(source="0.0.0.0/0"), allow(source="::/0")]
+    raw = [bytes([4, 33]) + bytes(16), bytes([9, 8]) + bytes(16), bytes([4, 8]) + b"\xff" * 16]
+    bad += [good[:4] + r + good[22:] for r in raw] + [forward()[:22] + r + forward()[40:] for r in raw] + [forward()[:40] + r + forward()[58:] for r in raw]
+    bad += [good[:-32] + b"x" * 32, good[:-48] + b"u" * 16 + good[-32:], good[:-48] + b"up0\0up0".ljust(16, b"\0") + good[-32:]]
+    with Helper() as helper:
+        equal(commit(helper, record(source="10.1.0.0/16"))[0], "ok", "the commit")
+        with Quiet(helper):
+            for r in bad:
+                for status, failure, _ in (commit(helper, good, r), change(helper, [], [good, r]), change(helper, [r], [])):
+                    want(status in ("denied", "invalid"), "%r: %s %r" % (r, status, failure))
+            equal(commit(helper, *[good] * 1001)[0], "denied", "1001 records with a limit of 1000")
+            equal(change(helper, [], [good] * 1001)[0], "denied", "1001 changes with a limit of 1000")
+            equal(change(helper, [], [forward(port=p) for p in range(1, 1001)])[0], "quota", "1000 records beside another")
+            equal(helper.ask("fw_change", {"removes": 0, "adds": 2}, [sealed_memfd(good)])[0], "invalid", "fewer records than said")
+            equal(change(helper, [good], [forward()])[0], "not_found", "taking out what isn't there")
+        equal(commit(helper)[0], "ok", "the empty commit")
+
+
+@test("F6: one forward more or less touches nothing else of the table, and none is changed where there is no table")
+def _():
+    with Helper() as helper:
+        before = hostile.state()
+        equal(change(helper, [], [forward()])[0], "not_found", "a change without a table")
+        hostile.unchanged(before)
+        equal(commit(helper, record(), forward(), allow())[0], "ok", "the commit")
+        table = ground.run("nft", "list", "table", "inet", "postern")
+        for r in (forward(port=81), forward(port=81, to="fd00::2/128", source="fd00:1::/32"), allow(lo=1, hi=9), allow(lo=0, proto=1), record(interface="up0")):
+            equal(change(helper, [], [r])[0], "ok", "adding")
+            want(ground.run("nft", "list", "table", "inet", "postern") != table, "nothing was added: %r" % r)
+            equal(change(helper, [r], [])[0], "ok", "taking out")
+            equal(ground.run("nft", "list", "table", "inet", "postern"), table, "the table after adding and taking out")
+        equal(change(helper, [], [forward(to="10.9.0.3/32")])[0], "exists", "another target for the same port")
+        equal(ground.run("nft", "list", "table", "inet", "postern"), table, "the table after a refused change")
+        equal(commit(helper)[0], "ok", "the empty commit")
+        hostile.unchanged(before)
+
+
+@test("F6: what fw_list answers is sealed, holds exactly the records, and tells what isn't ours in our table")
+def _():
+    records = sorted([record(), forward(), allow(), allow(lo=1, hi=9), forward(port=9, host="10.9.9.9/32", interface="up0", source="10.8.0.0/16")])
+    with Helper() as helper:
+        before = hostile.state()
+        equal(helper.ok("fw_list")[0]["present"], False, "present without a table")
+        equal(commit(helper, *records)[0], "ok", "the commit")
+        answer, fds = helper.ok("fw_list")
+        equal(answer, {"count": len(records), "present": True, "foreign": 0, "missing": 0}, "the answer")
+        size = len(records[0])
+        data = os.pread(fds[0], 65536, 0)
+        equal(sorted(data[i:i + size] for i in range(0, len(data), size)), records, "the records")
+        try:
+            os.pwrite(fds[0], b"x", 0)
+            raise Failed("the memfd can be written")
+        except PermissionError:
+            pass
+        os.close(fds[0])
+        ground.run("nft", "add", "rule", "inet", "postern", "input", "drop")
+        answer, fds = helper.ok("fw_list")
+        os.close(fds[0])
+        equal(answer["foreign"], 1, "foreign rules")
+        equal(commit(helper)[0], "ok", "the empty commit")
+        hostile.unchanged(before)
 
 
 @test("F6: another program's nftables tables stay as they are")
@@ -350,6 +427,7 @@ def _():
     ground.run("sh", "-c", "nft add table inet foreign; nft add chain inet foreign c '{ type filter hook forward priority 0; }'; nft add table ip postern")
     with Helper() as helper, Quiet(helper):
         equal(commit(helper, record())[0], "ok", "the commit")
+        equal(change(helper, [record()], [forward()])[0], "ok", "the change")
         equal(commit(helper)[0], "ok", "the empty commit")
     ground.run("sh", "-c", "nft delete table inet foreign; nft delete table ip postern")
 

@@ -170,7 +170,7 @@ def _():
         with Helper() as helper, Quiet(helper):
             helper.refused("mount", {"source": "loop0", "target": "x", "fstype": 0}, "denied", "mount-root")
             helper.refused("jail_create", {"vmm": hostile.VMM_QEMU, "id": "x", "uid": ground.VM_UIDS[0]}, "denied")
-            record = hostile.struct.pack("<I", 0) + hostile.address("10.0.0.0/8") + bytes(18) + b"up0".ljust(16, b"\0") + bytes(32)
+            record = hostile.struct.pack("<I", 0) + hostile.address("10.0.0.0/8") + bytes(18 + 18 + 10) + b"up0".ljust(16, b"\0") + bytes(32)
             fd = hostile.sealed_memfd(record)
             helper.refused("fw_commit", {"count": 1}, ("denied", "invalid"), fds=[fd])
             os.close(fd)

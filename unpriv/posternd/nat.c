@@ -1,7 +1,6 @@
 // See nat.h.  The records travel in a sealed memfd; translations that several owners asked for are one record.
 #include "unpriv/posternd/nat.h"
 
-#include <errno.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,29 +36,45 @@ static bool record_of(const struct row_snat *row, struct fw_record *r)
 	if (row->source == NULL || !addr_parse(row->source, &r->source) || (row->to != NULL && !addr_parse(row->to, &r->to)))
 		return false;
 	if (row->out_interface != NULL)
-		COPY_TEXT(r->out_interface, row->out_interface);
+		COPY_TEXT(r->interface, row->out_interface);
 	return true;
+}
+
+// True when a's packets are b's too, and both do the same with them: sources that overlap can't stand in one set.
+static bool covered(const struct fw_record *a, const struct fw_record *b)
+{
+	struct wire_addr net = a->source;
+
+	if (a->kind != b->kind || a->source.family != b->source.family || b->source.prefix > a->source.prefix ||
+	    memcmp(a->interface, b->interface, sizeof(a->interface)) != 0 || memcmp(&a->to, &b->to, sizeof(a->to)) != 0)
+		return false;
+	net.prefix = b->source.prefix;
+	addr_network(&net);
+	return memcmp(&net, &b->source, sizeof(net)) == 0;
 }
 
 // All distinct records; the caller frees them.
 static struct fw_record *records(uint32_t *n)
 {
-	struct fw_record *v = xcalloc(cache_n_snat() + 1, sizeof(*v));
+	struct fw_record *v = xcalloc(cache_n_snat() + 1, sizeof(*v)), one;
 
 	*n = 0;
 	for (size_t i = 0; i < cache_n_snat(); i++) {
 		const struct row_snat *row = cache_at_snat(i);
-		uint32_t k = 0;
-		if (row->phase == PHASE_REMOVING || !record_of(row, &v[*n]))
+		uint32_t k = 0, kept = 0;
+		if (row->phase == PHASE_REMOVING || !record_of(row, &one))
 			continue;
-		while (k < *n && memcmp(&v[k], &v[*n], offsetof(struct fw_record, comment)) != 0)
+		COPY_TEXT(one.comment, row->id);
+		while (k < *n && !covered(&one, &v[k]))
 			k++;
 		if (k < *n)
 			continue;
-		COPY_TEXT(v[*n].comment, row->id);
-		(*n)++;
+		for (k = 0; k < *n; k++)
+			if (!covered(&v[k], &one))
+				v[kept++] = v[k];
+		v[kept] = one;
+		*n = kept + 1;
 	}
-	memset(&v[*n], 0, sizeof(*v));
 	return v;
 }
 

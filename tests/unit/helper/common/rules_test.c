@@ -157,6 +157,11 @@ TEST("a firewall of more rules than the policy's limit is refused")
 	CHECK_STR(verdict(OP_fw_commit), "limit rules");
 	a.fw_commit.count = 10;
 	CHECK_STR(verdict(OP_fw_commit), "allowed");
+	memset(&a, 0, sizeof(a));
+	a.fw_change.adds = 11;
+	CHECK_STR(verdict(OP_fw_change), "limit rules");
+	a.fw_change.adds = 10;
+	CHECK_STR(verdict(OP_fw_change), "allowed");
 }
 
 TEST("E2: a mount needs a root, a file system of the list and a source of the list")
@@ -225,7 +230,7 @@ TEST("H5: an empty policy allows no operation but those that need none: reads, a
 	a.links_del.names.n = 1;
 	for (unsigned op = 0; op < OP_COUNT; op++) {
 		bool reads = op == OP_next || op == OP_close || op == OP_conntrack_read || op == OP_conntrack_stats || op == OP_fw_read;
-		bool harmless = reads || op == OP_ping || op == OP_sysctl_set || op == OP_fw_commit || op == OP_conntrack_flush ||
+		bool harmless = reads || op == OP_ping || op == OP_sysctl_set || op == OP_fw_commit || op == OP_fw_change || op == OP_fw_list || op == OP_conntrack_flush ||
 		                op == OP_route_del;
 
 		if (!harmless && rules_refuse(&p, op, &a) == NULL)

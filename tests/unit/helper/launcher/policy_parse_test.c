@@ -31,7 +31,7 @@ TEST("every keyword of the man page is read")
 {
 	static const char text[] = "daemon-uid 1\ndaemon-gid 2\nbroker-uid 3\nnet-uid 4\nvol-uid 5\nuid-range 900000-999999\n"
 	                           "interface-prefix pt- x-\nbridge pt-br* br0\nuplink eth0 eth1\nroute-table 254 1000-1999\nroute-default 254\n"
-	                           "mount-root /srv/m\nmount-source /dev/loop* /dev/sdb\nmount-fstype ext4 xfs\ndevice /dev/sdc\n"
+	                           "input-policy drop\nmount-root /srv/m\nmount-source /dev/loop* /dev/sdb\nmount-fstype ext4 xfs\ndevice /dev/sdc\n"
 	                           "image-root /srv/i\njail-root /srv/j\ncgroup-root /sys/fs/cgroup/p\nvmm qemu /usr/libexec/q\nvm-device kvm\n"
 	                           "tool mkfs.ext4 /usr/sbin/mke2fs\novs switch\nlimit taps 1 rules 2 jails 3 requests-per-second 4\n";
 
@@ -42,12 +42,20 @@ TEST("every keyword of the man page is read")
 	CHECK_INT(p.uids.hi, 999999);
 	CHECK_INT(p.net.tables.v[1].hi, 1999);
 	CHECK(policy_in_ranges(&p.net.defaults, 254) && !policy_in_ranges(&p.net.defaults, 1000));
+	CHECK(p.net.input_drop);
 	CHECK_INT(p.vol.fstypes, 1u << FSTYPE_EXT4 | 1u << FSTYPE_XFS);
 	CHECK_STR(p.jail.vmm[VMM_QEMU], "/usr/libexec/q");
 	CHECK(p.jail.kvm);
 	CHECK_INT(p.ovs, 1u << OVS_SWITCH);
 	CHECK_STR(p.tools.v[0].path, "/usr/sbin/mke2fs");
 	CHECK_INT(p.limits.requests_per_second, 4);
+}
+
+TEST("an input policy is accept, which is the default, or drop")
+{
+	CHECK(parse("") && !p.net.input_drop);
+	CHECK(parse("input-policy accept") && !p.net.input_drop);
+	CHECK_STR(wrong("input-policy reject"), "an input policy is accept or drop");
 }
 
 TEST("the daemon's gid is the number of its uid unless it is given")

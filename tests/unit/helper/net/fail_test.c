@@ -1,5 +1,7 @@
-// LINK: helper/net/address.o helper/net/fw.o helper/net/fw_batch.o helper/net/link.o helper/net/ping.o helper/net/rtnl.o
 // LINK: helper/net/ct.o helper/net/ct_flush.o helper/net/ct_read.o helper/net/fw_read.o helper/net/stream.o helper/net/route.o
+// LINK: helper/net/address.o helper/net/ct_forward.o helper/net/fw.o helper/net/fw_answer.o helper/net/fw_batch.o helper/net/fw_expr.o helper/net/fw_foreign.o
+// LINK: helper/net/fw_list.o helper/net/fw_record.o helper/net/fw_rule.o helper/net/fw_set.o helper/net/fw_table.o helper/net/nfnl.o
+// LINK: helper/net/link.o helper/net/ping.o helper/net/rtnl.o
 // LINK: helper/net/sysctl.o helper/net/tap.o helper/common/cell.o helper/common/confine.o helper/common/fdpass.o helper/common/policy.o
 // LINK: helper/common/recheck.o helper/common/rules.o proto/helper.o proto/wire.o proto/wire_kinds.o proto/mp.o
 // LIBS: -lcap-ng -lnftnl -lmnl -lnl-3
@@ -19,6 +21,9 @@
 #define sys_sysctl_get  real_sysctl_get
 #define sys_sysctl_set  real_sysctl_set
 #define sys_read        real_read
+#define sys_memfd       real_memfd
+#define sys_append      real_append
+#define sys_seal        real_seal
 #define sys_close       real_close
 #include "helper/net/sys.c"
 #undef sys_open
@@ -30,6 +35,9 @@
 #undef sys_sysctl_get
 #undef sys_sysctl_set
 #undef sys_read
+#undef sys_memfd
+#undef sys_append
+#undef sys_seal
 #undef sys_close
 #pragma GCC diagnostic pop
 
@@ -98,6 +106,21 @@ int sys_sysctl_set(enum sysctl_key key, bool on)
 int sys_read(int fd, void *buf, size_t len, off_t off)
 {
 	return !lose && fails() ? -EIO : real_read(fd, buf, len, off);
+}
+
+int sys_memfd(void)
+{
+	return !lose && fails() ? -ENFILE : real_memfd();
+}
+
+int sys_append(int fd, const void *buf, size_t len)
+{
+	return !lose && fails() ? -EFBIG : real_append(fd, buf, len);
+}
+
+int sys_seal(int fd)
+{
+	return !lose && fails() ? -EBUSY : real_seal(fd);
 }
 
 void sys_close(int fd)
@@ -313,19 +336,50 @@ TEST("E16: route_add and route_del change nothing when any of their calls fails"
 	clean();
 }
 
+static int records_of(const struct fw_record *r, uint32_t n)
+{
+	int fd = memfd_create("records", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (write(fd, r, n * sizeof(*r)) != (ssize_t)(n * sizeof(*r)) ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0)
+		abort();
+	return fd;
+}
+
+static const struct fw_record rules[] = {
+    {.kind = FW_MASQUERADE, .source = {4, 24, {10, 5, 0}}, .comment = "x"},
+    {.kind = FW_ALLOW, .proto = 6, .port_lo = 1, .port_hi = 9, .comment = "y"},
+    {.kind = FW_DNAT, .to = {4, 32, {10, 5, 0, 2}}, .proto = 6, .port_lo = 1, .to_port = 2, .comment = "z"},
+};
+
 TEST("E16: fw_commit spares the table that is there when any of its calls fails")
 {
-	static const struct fw_record r = {FW_MASQUERADE, {4, 24, {10, 5, 0}}, {0}, "", "x"};
-
-	records = memfd_create("records", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	CHECK(write(records, &r, sizeof(r)) == (ssize_t)sizeof(r));
-	CHECK_INT(fcntl(records, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE), 0);
+	records = records_of(rules, 1);
 	request(OP_fw_commit);
 	q.args.fw_commit.count = 1;
 	CHECK_INT(fail_each(), 3);
 	CHECK_INT(fail_each(), 3);
 	close(records);
 	records = -1;
+	clean();
+}
+
+TEST("E16: fw_change spares the table when any of its calls fails before the transaction, and what follows can't undo it")
+{
+	records = records_of(rules, 3);
+	request(OP_fw_commit);
+	q.args.fw_commit.count = 2;
+	CHECK_STR(op_status_name(call()), "ok");
+	close(records);
+	records = records_of(rules + 1, 2); // the rule goes, the forward comes
+	request(OP_fw_change);
+	q.args.fw_change.removes = q.args.fw_change.adds = 1;
+	CHECK(fail_each() >= 6);
+	CHECK(system("nft list table inet postern | grep -q 'comment \"z\"'") == 0 && system("nft list table inet postern | grep -q 'comment \"y\"'") != 0);
+	request(OP_fw_list);
+	close(records);
+	records = -1;
+	CHECK(fail_each() >= 3);
 	clean();
 }
 

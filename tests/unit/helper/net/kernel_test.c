@@ -1,5 +1,7 @@
 // LINK: helper/net/ct.o helper/net/ct_flush.o helper/net/ct_read.o helper/net/fw_read.o helper/net/stream.o helper/net/route.o
-// LINK: helper/net/address.o helper/net/fw.o helper/net/fw_batch.o helper/net/link.o helper/net/ping.o helper/net/rtnl.o helper/net/sys.o
+// LINK: helper/net/address.o helper/net/ct_forward.o helper/net/fw.o helper/net/fw_answer.o helper/net/fw_batch.o helper/net/fw_expr.o helper/net/fw_foreign.o
+// LINK: helper/net/fw_list.o helper/net/fw_record.o helper/net/fw_rule.o helper/net/fw_set.o helper/net/fw_table.o helper/net/nfnl.o
+// LINK: helper/net/link.o helper/net/ping.o helper/net/rtnl.o helper/net/sys.o
 // LINK: helper/net/sysctl.o helper/net/tap.o helper/common/cell.o helper/common/confine.o helper/common/fdpass.o helper/common/policy.o
 // LINK: helper/common/recheck.o helper/common/rules.o proto/helper.o proto/wire.o proto/wire_kinds.o proto/mp.o
 // LIBS: -lcap-ng -lnftnl -lmnl -lnl-3
@@ -377,94 +379,7 @@ static enum op_status commit(const struct fw_record *r, uint32_t n, uint32_t cou
 	return s;
 }
 
-static const struct fw_record masquerade = {FW_MASQUERADE, {4, 24, {10, 5, 0}}, {0}, "up0", "nat-1"};
-
-TEST("fw_commit: masquerade and SNAT, IPv4 and IPv6, as nft shows them")
-{
-	const struct fw_record r[] = {
-	    masquerade,
-	    {FW_SNAT, {4, 32, {10, 5, 0, 9}}, {4, 32, {198, 51, 100, 2}}, "up0", ""},
-	    {FW_MASQUERADE, {6, 64, {0xfd}}, {0}, "", "all uplinks"},
-	};
-
-	CHECK_OK(commit(r, 3, 3));
-	shows("nft list ruleset");
-	CHECK(strstr(text, "type nat hook postrouting priority srcnat; policy accept;") != NULL);
-	CHECK(strstr(text, "ip saddr 10.5.0.0/24 oifname \"up0\" masquerade comment \"nat-1\"") != NULL);
-	CHECK(strstr(text, "ip saddr 10.5.0.9 oifname \"up0\" snat ip to 198.51.100.2\n") != NULL);
-	CHECK(strstr(text, "ip6 saddr fd00::/64 oifname \"up0\" masquerade comment \"all uplinks\"") != NULL);
-	CHECK(strstr(text, "ip6 saddr fd00::/64 oifname \"up1\" masquerade comment \"all uplinks\"") != NULL);
-}
-
-TEST("fw_commit: a new transaction replaces the table whole, and no records take it away")
-{
-	CHECK_OK(commit(&masquerade, 1, 1));
-	shows("nft list ruleset");
-	CHECK(strstr(text, "nat-1") != NULL && strstr(text, "snat ip to") == NULL && strstr(text, "all uplinks") == NULL);
-	CHECK_OK(commit(&masquerade, 1, 0));
-	CHECK(strcmp(shows("nft list ruleset"), "") == 0);
-	CHECK_OK(commit(&masquerade, 1, 0));
-}
-
-TEST("fw_commit: other tables are left as they are")
-{
-	CHECK(sh("nft add table inet other; nft add chain inet other c; nft add table ip postern"));
-	CHECK_OK(commit(&masquerade, 1, 1));
-	CHECK_OK(commit(&masquerade, 1, 0));
-	CHECK(strcmp(shows("nft list tables"), "table inet other\ntable ip postern\n") == 0);
-	CHECK(sh("nft delete table inet other; nft delete table ip postern"));
-}
-
-TEST("fw_commit: a wrong record, or one out of a foreign interface, spares the table that is there")
-{
-	struct fw_record bad[2] = {masquerade, masquerade};
-
-	CHECK_OK(commit(&masquerade, 1, 1));
-	strcpy(bad[1].out_interface, "eth9");
-	CHECK_DENIED(commit(bad, 2, 2), "uplink");
-	bad[1] = masquerade;
-	bad[1].kind = 7;
-	CHECK_STR(op_status_name(commit(bad, 2, 2)), "invalid");
-	bad[1] = masquerade;
-	bad[1].source.addr[3] = 1;
-	CHECK_STR(op_status_name(commit(bad, 2, 2)), "invalid");
-	bad[1] = masquerade;
-	bad[1].source.prefix = 0;
-	CHECK_STR(op_status_name(commit(bad, 2, 2)), "invalid");
-	bad[1] = masquerade;
-	bad[1].to.addr[15] = 1;
-	CHECK_STR(op_status_name(commit(bad, 2, 2)), "invalid");
-	bad[1] = masquerade;
-	memset(bad[1].comment, 'a', sizeof(bad[1].comment));
-	CHECK_STR(op_status_name(commit(bad, 2, 2)), "invalid");
-	bad[1] = masquerade;
-	bad[1].comment[31] = 'x';
-	CHECK_STR(op_status_name(commit(bad, 2, 2)), "invalid");
-	CHECK_STR(op_status_name(commit(bad, 1, 2)), "invalid");
-	CHECK(strstr(shows("nft list ruleset"), "nat-1") != NULL);
-	CHECK_OK(commit(&masquerade, 1, 0));
-}
-
-TEST("fw_commit: twenty thousand rules in one transaction, the limit counted after uplinks")
-{
-	static struct fw_record many[20000];
-	struct timespec a, b;
-
-	for (uint32_t i = 0; i < 20000; i++) {
-		many[i] = masquerade;
-		many[i].source.addr[1] = (uint8_t)(i >> 8);
-		many[i].source.addr[2] = (uint8_t)i;
-		snprintf(many[i].comment, sizeof(many[i].comment), "a comment as long as may be %u", i % 1000);
-	}
-	clock_gettime(CLOCK_MONOTONIC, &a);
-	CHECK_OK(commit(many, 20000, 20000));
-	clock_gettime(CLOCK_MONOTONIC, &b);
-	CHECK(b.tv_sec - a.tv_sec < 10);
-	CHECK(strstr(shows("nft list ruleset | grep -c masquerade"), "20000") != NULL);
-	many[0].out_interface[0] = many[0].out_interface[1] = many[0].out_interface[2] = '\0';
-	CHECK_STR(op_status_name(commit(many, 20000, 20000)), "quota");
-	CHECK_OK(commit(many, 1, 0));
-}
+static const struct fw_record masquerade = {.kind = FW_MASQUERADE, .source = {4, 24, {10, 5, 0}}, .interface = "up0", .comment = "nat-1"};
 
 TEST("sysctl_set: says whether it changed anything")
 {
