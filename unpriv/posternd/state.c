@@ -19,6 +19,8 @@
 #include "unpriv/posternd/helper_client.h"
 #include "unpriv/posternd/net_back.h"
 #include "unpriv/posternd/net_restore.h"
+#include "unpriv/posternd/ovs_ctl.h"
+#include "unpriv/posternd/ovsdb.h"
 #include "unpriv/posternd/rpc_net.h"
 #include "unpriv/posternd/rtnl.h"
 #include "unpriv/posternd/rtnl_window.h"
@@ -53,6 +55,7 @@ static void on_helper_gone(bool malformed)
 {
 	event_publish(event_topic_helper_down, NULL,
 	              (const struct event_member[]){{"why", malformed ? "it sent what no helper sends" : "it ended"}, {NULL, NULL}});
+	ovsdb_helper_gone();
 	if (malformed)
 		daemon_exit(EXIT_MALFORMED);
 	else
@@ -96,6 +99,8 @@ void state_stop(void)
 	event_wait_stop();
 	net_back_stop();
 	gate_stop();
+	ovsdb_stop();
+	ovs_ctl_stop();
 	helper_client_stop();
 	conntrack_stop();
 	for (struct vm *vm = vm_first(); vm != NULL; vm = vm_next(vm)) {
