@@ -1,10 +1,10 @@
 // ovs_socket: a connection to Open vSwitch, made by a child that is uid 0, which is what Open vSwitch asks for, and has nothing else: no capability,
-// no descriptor but the socket, the file it connects to and the report, and a filter of three calls. The socket itself is made here, before the fork, so
-// that the connection is the cell's too and no descriptor has to come back.
+// no descriptor but the socket, the file it connects to and the report, and a filter of three calls. The socket itself is made here, before the fork,
+// so that the connection is the cell's too and no descriptor has to come back.
 //
 // Everything with a name is pinned and judged before: /run/openvswitch, all above it and the pidfile must be root's and nobody else's to write, the
-// socket root's. A directory that is another user's, as where Open vSwitch runs as one, is refused: whoever may write it may let a connection of root's
-// end anywhere.
+// socket root's. A directory that is another user's, as where Open vSwitch runs as one, is refused: whoever may write it may let a connection of
+// root's end anywhere.
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,8 +33,8 @@ static enum op_status failed(struct cell *c, const char *what, int why)
 	return cell_fail_errno(c, what, why);
 }
 
-// open_ours pins what `name` in `dir` is, if it is of that kind and root's, and, but for a socket, which is written by being connected to, nobody else's
-// to write.
+// open_ours pins what `name` in `dir` is, if it is of that kind and root's, and, but for a socket, which is written by being connected to, nobody
+// else's to write.
 static enum op_status open_ours(struct cell *c, int dir, const char *name, mode_t kind, const char *what, int *out)
 {
 	struct stat st;

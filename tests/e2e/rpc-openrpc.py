@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..
 import e2e
 import ground
 import npm
+import ovs
 import rows
 from e2e import call, equal, test, want
 
@@ -239,9 +240,12 @@ def answers():
     yield "net.bridge.add_port", call("net.bridge.add_port", bridge="pt-br1", port="pt-one")
     snat = call("net.nat.add_snat", source="10.9.0.0/24")
     yield "net.nat.add_snat", snat
+    ovs.start()
+    ovs.bridge("document0")
     for method in METHODS.values():
         if method.right == "READ" and not any(f.need == "REQ" for f in method.params):
             yield method.name, call(method.name)
+    yield "net.ovs.conntrack.flush", call("net.ovs.conntrack.flush")
     yield "net.vm.list", call("net.vm.list", limit=1)
     yield "net.nat.remove_snat", call("net.nat.remove_snat", id=snat["id"])
     yield "net.vm.delete_tap", call("net.vm.delete_tap", names=[t["name"] for t in many["taps"]])

@@ -7,6 +7,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
 import e2e
 import ground
+import ovs
 import rows
 from e2e import call, equal, invalid, test, want
 
@@ -66,6 +67,9 @@ def _():
     for i in range(12):  # 10 and 11 come before 2, where names are sorted as names
         call("net.bridge.add", name="pt-br%d" % i, address="10.40.%d.1/24" % i)
         call("net.vm.create_tap", name="pt-tap%d" % i, bridge="pt-br%d" % i)
+    ovs.start()
+    for i in range(3):
+        ovs.bridge("page%d" % i)
     if os.path.exists(ground.HOME + "/images/default/kernel"):
         for i in range(12):
             call("compute.vm.create", name="page-%d" % i)
