@@ -12,6 +12,13 @@ static struct cached {
 	size_t n, room;
 } cached[TABLE_COUNT];
 
+static uint64_t version;
+
+uint64_t cache_version(void)
+{
+	return version;
+}
+
 static const char *key_of(const char *row)
 {
 	return *(const col_text *)(const void *)row;
@@ -67,6 +74,7 @@ static void *set(enum store_table t, const void *row)
 	char *copy = copy_row(t, row);
 	size_t i = position(c, key_of(copy));
 
+	version++;
 	if (i < c->n && strcmp(key_of(c->v[i]), key_of(copy)) == 0) {
 		free_row(t, c->v[i]);
 	} else {
@@ -88,6 +96,7 @@ static void drop(enum store_table t, const char *key)
 
 	if (i >= c->n || strcmp(key_of(c->v[i]), key) != 0)
 		return;
+	version++;
 	free_row(t, c->v[i]);
 	c->n--;
 	memmove(c->v + i, c->v + i + 1, (c->n - i) * sizeof(*c->v));

@@ -29,6 +29,16 @@ void nat_ask_forward(struct task *t, const char *source)
 	task_priv(t, OP_sysctl_set, &a, NULL);
 }
 
+bool nat_needs_forwarding(bool six)
+{
+	for (size_t i = 0; i < cache_n_snat(); i++) {
+		const struct row_snat *row = cache_at_snat(i);
+		if (row->phase == PHASE_DONE && row->source != NULL && (strchr(row->source, ':') != NULL) == six)
+			return true;
+	}
+	return false;
+}
+
 static bool record_of(const struct row_snat *row, struct fw_record *r)
 {
 	memset(r, 0, sizeof(*r));

@@ -14,6 +14,9 @@ void nat_id(const char *source, const char *out_interface, const char *to, const
 // Asks for ip_forward of the source's family, as one step of a task.
 void nat_ask_forward(struct task *t, const char *source);
 
+// True when some translation of that family must forward.
+bool nat_needs_forwarding(bool six);
+
 // Replaces the firewall's table by what the rows that aren't PHASE_REMOVING say, as one step of a task.
 void nat_ask_commit(struct task *t);
 

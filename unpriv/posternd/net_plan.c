@@ -81,17 +81,7 @@ void plan_ports(struct plan *p, const char *bridge)
 
 // ---- routes ----
 
-typedef char route_id[ROUTE_ID];
-
-static void id_of(const struct rtnl_route *r, route_id out)
-{
-	struct wire_addr to = {.family = r->family == AF_INET ? 4 : 6, .prefix = r->prefix};
-	char text[CIDR_TEXT];
-
-	memcpy(to.addr, r->dst, sizeof(to.addr));
-	addr_text(&to, true, text);
-	snprintf(out, ROUTE_ID, "%" PRIu32 "|%s|%" PRIu32, r->table, text, r->metric);
-}
+typedef char route_key[ROUTE_ID];
 
 static int by_text(const void *a, const void *b)
 {
@@ -99,10 +89,10 @@ static int by_text(const void *a, const void *b)
 }
 
 // The keys of all routes of ours that the kernel has, sorted.
-static route_id *present(struct arena *a, size_t *n)
+static route_key *present(struct arena *a, size_t *n)
 {
 	struct rtnl_routes four, six;
-	route_id *ids;
+	route_key *ids;
 
 	if (rtnl_read_routes(AF_INET, OUR_PROTOCOL, a, &four) != 0)
 		four.n = 0; // then each is asked for
@@ -111,9 +101,9 @@ static route_id *present(struct arena *a, size_t *n)
 	ids = arena_alloc(a, (four.n + six.n + 1) * sizeof(*ids));
 	*n = 0;
 	for (size_t i = 0; i < four.n; i++)
-		id_of(&four.v[i], ids[(*n)++]);
+		route_id(&four.v[i], ids[(*n)++]);
 	for (size_t i = 0; i < six.n; i++)
-		id_of(&six.v[i], ids[(*n)++]);
+		route_id(&six.v[i], ids[(*n)++]);
 	qsort(ids, *n, sizeof(*ids), by_text);
 	return ids;
 }
@@ -134,7 +124,7 @@ static bool is_up(const char *device, struct arena *a, char last[16], bool *last
 static void plan_missing(struct plan *p, bool only_up)
 {
 	struct arena a = {0};
-	route_id *have, id;
+	route_key *have, id;
 	char last[16] = "";
 	bool last_up = false;
 	size_t n;
@@ -177,7 +167,7 @@ static void plan_route_delete(struct plan *p, const char *id)
 void plan_stray_routes(struct plan *p, struct change *c)
 {
 	struct arena a = {0};
-	route_id *have;
+	route_key *have;
 	size_t n;
 
 	for (size_t i = cache_n_route(); i-- > 0;) {
@@ -209,10 +199,7 @@ static void judge(const struct run *r, const struct plan_item *i, const struct p
 {
 	if (priv_ok(reply) || (reply->outcome == PRIV_ANSWERED && reply->status == i->harmless))
 		return;
-	if (r->plan.quiet)
-		log_debug("not restored", "what=%s why=%s", i->what, priv_error(reply));
-	else
-		log_warn("not restored", "what=%s why=%s", i->what, priv_error(reply));
+	log_warn("not restored", "what=%s why=%s", i->what, priv_error(reply));
 	if (r->failed != NULL)
 		r->failed(i, reply);
 }

@@ -23,7 +23,6 @@ struct plan_item {
 struct plan {
 	struct plan_item *v;
 	size_t n, room;
-	bool quiet; // a failure is no news: it is logged for debugging alone
 };
 
 // Adds an operation; its arguments, zeroed, are to be filled in before the next call.

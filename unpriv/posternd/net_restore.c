@@ -12,6 +12,7 @@
 
 #include "unpriv/common/log.h"
 #include "unpriv/posternd/addr.h"
+#include "unpriv/posternd/bridge.h"
 #include "unpriv/posternd/cache.h"
 #include "unpriv/posternd/config.h"
 #include "unpriv/posternd/connection.h"
@@ -20,30 +21,22 @@
 #include "unpriv/posternd/nat.h"
 #include "unpriv/posternd/net_plan.h"
 #include "unpriv/posternd/net_view.h"
+#include "unpriv/posternd/owned.h"
 #include "unpriv/posternd/tap.h"
 #include "unpriv/posternd/task.h"
 
 #define SWEEP_S  60
-#define OUR_MARK "postern:" // how the alias of a link of ours begins
 #define SEEN_MAX 64
 
 static void add_bridge(struct plan *p, const struct row_bridge *row)
 {
-	struct op_link_add_args *a = &plan_add(p, OP_link_add, OPS_EXISTS, row->name)->link_add;
-
-	a->kind = LINK_BRIDGE;
-	COPY_TEXT(a->name, row->name);
-	a->has_mac = row->mac != NULL && mac_parse(row->mac, a->mac);
-	a->has_mtu = row->mtu != 0;
-	a->mtu = (uint32_t)row->mtu;
-	a->has_stp = a->stp = row->stp != 0;
-	a->has_vlan_filtering = a->vlan_filtering = row->vlan_filtering != 0; // a kernel without it refuses even the word
+	bridge_args(row, &plan_add(p, OP_link_add, OPS_EXISTS, row->name)->link_add);
 	if (row->address != NULL) {
 		struct op_address_add_args *d = &plan_add(p, OP_address_add, OPS_EXISTS, row->name)->address_add;
 		COPY_TEXT(d->device, row->name);
 		addr_parse(row->address, &d->address);
 	}
-	plan_join(p, row->name, NULL);
+	bridge_up_args(row, &plan_add(p, OP_link_set, OPS_OK, row->name)->link_set);
 }
 
 static void plan_links(struct plan *p, struct change *c)
@@ -203,16 +196,6 @@ static struct event *sweep_event;
 static char seen[SEEN_MAX][16];
 static size_t nseen;
 
-static bool is_stray(const struct rtnl_link *l)
-{
-	const char *prefix = daemon_config()->interface_prefix;
-	bool tap = strcmp(l->kind, "tun") == 0, bridge = strcmp(l->kind, "bridge") == 0, veth = strcmp(l->kind, "veth") == 0;
-
-	return strncmp(l->alias, OUR_MARK, sizeof(OUR_MARK) - 1) == 0 && strncmp(l->name, prefix, strlen(prefix)) == 0 &&
-	       ((tap && cache_find_tap(l->name) == NULL) || (bridge && cache_find_bridge(l->name) == NULL) ||
-	        (veth && connection_of(l->name) == NULL));
-}
-
 static bool was_seen(const char *name)
 {
 	for (size_t i = 0; i < nseen; i++)
@@ -241,7 +224,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
 	if (rtnl_read_links(&(struct rtnl_filter){0}, &a, &links) != 0)
 		links.n = 0;
 	for (size_t i = 0; i < links.n && n < SEEN_MAX; i++) {
-		if (!is_stray(&links.v[i]))
+		if (!owned_stray(links.v[i].kind, links.v[i].alias, links.v[i].name))
 			continue;
 		if (was_seen(links.v[i].name) && del.names.n < WIRE_IFNAMES_MAX) {
 			COPY_TEXT(del.names.v[del.names.n], links.v[i].name);

@@ -60,6 +60,16 @@ bool route_read(struct request *rq, const struct obj_route_spec *s, const char *
 	       (!s->has_source || read_host(rq, s->source, &out->to, where, "source", &r->source));
 }
 
+void route_id(const struct rtnl_route *r, char out[ROUTE_ID])
+{
+	struct wire_addr to = {.family = r->family == AF_INET ? 4 : 6, .prefix = r->prefix};
+	char text[CIDR_TEXT];
+
+	memcpy(to.addr, r->dst, sizeof(to.addr));
+	addr_text(&to, true, text);
+	snprintf(out, ROUTE_ID, "%" PRIu32 "|%s|%" PRIu32, r->table, text, r->metric);
+}
+
 void route_add_args(const struct row_route *row, struct op_route_add_args *a)
 {
 	*a = (struct op_route_add_args){

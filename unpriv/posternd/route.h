@@ -26,6 +26,10 @@ struct route_item {
 // Answers the failure and returns false where it makes no sense.
 bool route_read(struct request *rq, const struct obj_route_spec *s, const char *where, struct route_item *out);
 
+// The key that the row of a route of the kernel's has, or would have.
+struct rtnl_route;
+void route_id(const struct rtnl_route *r, char out[ROUTE_ID]);
+
 // The helper's arguments for a row.
 void route_add_args(const struct row_route *row, struct op_route_add_args *a);
 void route_del_args(const struct row_route *row, struct op_route_del_args *a);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "unpriv/posternd/addr.h"
+#include "unpriv/posternd/bridge.h"
 #include "unpriv/posternd/bridge_kin.h"
 #include "unpriv/posternd/cache.h"
 #include "unpriv/posternd/net_back.h"
@@ -72,7 +73,6 @@ struct bridge_add {
 	struct task t;
 	const struct rpc_net_bridge_add_params *p;
 	struct wire_addr address;
-	uint8_t mac[6];
 };
 
 static struct row_bridge row_of(const struct request *rq, const struct rpc_net_bridge_add_params *p)
@@ -91,20 +91,10 @@ static struct row_bridge row_of(const struct request *rq, const struct rpc_net_b
 
 static void ask_link_add(struct bridge_add *b)
 {
-	const struct rpc_net_bridge_add_params *p = b->p;
-	struct op_link_add_args a = {
-	    .kind = LINK_BRIDGE,
-	    .has_mac = p->has_mac,
-	    .has_mtu = p->has_mtu,
-	    .mtu = (uint32_t)p->mtu,
-	    .has_stp = p->has_stp,
-	    .stp = p->stp,
-	    .has_vlan_filtering = p->has_vlan_filtering,
-	    .vlan_filtering = p->vlan_filtering,
-	};
+	struct row_bridge row = row_of(b->t.rq, b->p);
+	struct op_link_add_args a;
 
-	COPY_TEXT(a.name, p->name);
-	memcpy(a.mac, b->mac, sizeof(a.mac));
+	bridge_args(&row, &a);
 	task_priv(&b->t, OP_link_add, &a, NULL);
 }
 
@@ -116,12 +106,13 @@ static void ask_address_add(struct bridge_add *b)
 	task_priv(&b->t, OP_address_add, &a, NULL);
 }
 
-static void ask_up(struct task *t, const char *name)
+static void ask_up(struct bridge_add *b)
 {
-	struct op_link_set_args a = {.has_up = true, .up = true};
+	struct row_bridge row = row_of(b->t.rq, b->p);
+	struct op_link_set_args a;
 
-	COPY_TEXT(a.name, name);
-	task_priv(t, OP_link_set, &a, NULL);
+	bridge_up_args(&row, &a);
+	task_priv(&b->t, OP_link_set, &a, NULL);
 }
 
 static void ask_delete(struct task *t, const char *name)
@@ -169,13 +160,13 @@ static void bridge_add_step(struct task *t)
 		else if (b->p->has_address)
 			ask_address_add(b);
 		else
-			ask_up(t, b->p->name), t->step = ADD_UP;
+			ask_up(b), t->step = ADD_UP;
 		return;
 	case ADD_ADDRESSED:
 		if (!priv_ok(t->reply))
 			undo_add(b, true);
 		else
-			ask_up(t, b->p->name);
+			ask_up(b);
 		return;
 	case ADD_UP:
 		if (!priv_ok(t->reply)) {
@@ -254,7 +245,6 @@ void rpc_net_bridge_add(struct request *rq, const struct rpc_net_bridge_add_para
 	b = task_new(sizeof(*b), "bridge.add", rq, bridge_add_step);
 	b->p = p;
 	b->address = address;
-	memcpy(b->mac, mac, sizeof(b->mac));
 	commit_bridge(&b->t, &row);
 }
 

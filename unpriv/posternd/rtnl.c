@@ -214,6 +214,21 @@ int rtnl_read_netconf(uint8_t family, struct arena *a, struct rtnl_netconfs *out
 	return rc == EOPNOTSUPP ? 0 : rc;
 }
 
+int rtnl_read_forwarding(uint8_t family, bool *on)
+{
+	struct ask q = {.h = {.nlmsg_len = NLMSG_SPACE(sizeof(q.netconf)), .nlmsg_type = RTM_GETNETCONF, .nlmsg_flags = NLM_F_REQUEST},
+	                .netconf = {.ncm_family = family}};
+	struct collect c = {.parse = parse_netconf, .size = sizeof(struct rtnl_netconf)};
+	int32_t all = NETCONFA_IFINDEX_ALL;
+	int rc;
+
+	add_attr(&q, NETCONFA_IFINDEX, &all, sizeof(all));
+	rc = ask(&q, &c);
+	*on = rc == 0 && c.n == 1 && ((const struct rtnl_netconf *)(const void *)c.v)->forwarding;
+	free(c.v);
+	return rc == EOPNOTSUPP ? 0 : rc;
+}
+
 static void add_vlan(const struct rtnl_vlan *v, void *arg)
 {
 	struct collect *c = arg;

@@ -29,12 +29,15 @@ struct rtnl_link {
 	bool stp, vlan_filtering; // of a bridge
 	uint16_t default_pvid;    // of a bridge; 0: none
 	uint8_t port_state;       // BR_STATE_… of a bridge's port
+	bool has_owner;           // of a tap
+	uint32_t owner;           // uid that may attach to it
 	struct rtnl_link_stats64 stats;
 };
 
 struct rtnl_addr {
 	int index;
 	uint8_t family, prefix, scope; // AF_…, length, RT_SCOPE_…
+	uint8_t proto;                 // IFAPROT_…; 0: nobody said who gave it
 	uint32_t flags;                // IFA_F_…
 	uint8_t addr[16];              // network byte order
 	size_t place;                  // in the kernel's order
@@ -92,6 +95,9 @@ int rtnl_read_addrs(const struct rtnl_filter *f, struct arena *a, struct rtnl_ad
 
 // AF_INET's or AF_INET6's; none where the kernel lacks the family.
 int rtnl_read_netconf(uint8_t family, struct arena *a, struct rtnl_netconfs *out);
+
+// The host's own switch of a family.
+int rtnl_read_forwarding(uint8_t family, bool *on);
 
 // Of all bridges and their ports.
 int rtnl_read_vlans(struct arena *a, struct rtnl_vlans *out);

@@ -22,6 +22,16 @@ static void bridge_attr(const struct rtattr *a, void *out)
 		l->default_pvid = (uint16_t)rtnl_get_u32(a);
 }
 
+static void tun_attr(const struct rtattr *a, void *out)
+{
+	struct rtnl_link *l = out;
+
+	if (a->rta_type != IFLA_TUN_OWNER)
+		return;
+	l->has_owner = true;
+	l->owner = rtnl_get_u32(a);
+}
+
 static void port_attr(const struct rtattr *a, void *out)
 {
 	struct rtnl_link *l = out;
@@ -41,6 +51,8 @@ static void info_attr(const struct rtattr *a, void *out)
 	case IFLA_INFO_DATA:
 		if (strcmp(l->kind, "bridge") == 0)
 			rtnl_nested(a, bridge_attr, l);
+		else if (strcmp(l->kind, "tun") == 0)
+			rtnl_nested(a, tun_attr, l);
 		break;
 	case IFLA_INFO_SLAVE_DATA:
 		if (strcmp(l->slave_kind, "bridge") == 0)
@@ -94,6 +106,8 @@ static void addr_attr(const struct rtattr *a, void *out)
 
 	if (a->rta_type == IFA_FLAGS)
 		r->flags = rtnl_get_u32(a);
+	else if (a->rta_type == IFA_PROTO)
+		r->proto = rtnl_get_u8(a);
 	if (RTA_PAYLOAD(a) != want)
 		return;
 	if (a->rta_type == IFA_LOCAL || (a->rta_type == IFA_ADDRESS && memcmp(r->addr, none, want) == 0))

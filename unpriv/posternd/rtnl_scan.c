@@ -120,6 +120,8 @@ static int again(struct scan *c)
 	clear_page(c);
 	if (c->shown[0] != '\0')
 		c->page.after = c->shown;
+	if (c->s.begin != NULL)
+		c->s.begin();
 	return next_ask(c) ? send_ask(c) : 0;
 }
 
@@ -281,6 +283,8 @@ static void run(struct scan *c)
 	}
 	int err = open_socket(c);
 	bool any = next_ask(c);
+	if (c->s.begin != NULL)
+		c->s.begin();
 	if (err == 0 && any)
 		err = send_ask(c);
 	if (err != 0 || !any)

@@ -33,10 +33,11 @@ typedef bool rtnl_key_fn(const struct nlmsghdr *h, const void *arg, char key[LOW
 struct scan; // one that runs, or has stopped with a part
 
 struct rtnl_scan {
-	struct rtnl_ask asks[2]; // one after the other, `first` rising
+	struct rtnl_ask asks[4]; // one after the other, `first` rising
 	unsigned n_asks;
 	rtnl_key_fn *key;
 	const void *key_arg;
+	void (*begin)(void); // NULL, or called before the first ask, and again before it is made again: for a key function that takes what it sees
 	size_t keep;
 	const char *after; // cursor, or NULL; must outlive the scan
 	void *arg;         // of done

@@ -2,7 +2,6 @@
 // looked at (an adopted VM's bridge must be there first), and then the sweep.
 #include "unpriv/posternd/state.h"
 
-#include <errno.h>
 #include <stdio.h>
 
 #include "unpriv/common/log.h"
@@ -16,8 +15,8 @@
 #include "unpriv/posternd/event_wait.h"
 #include "unpriv/posternd/events.h"
 #include "unpriv/posternd/gate.h"
+#include "unpriv/posternd/guard.h"
 #include "unpriv/posternd/helper_client.h"
-#include "unpriv/posternd/net_back.h"
 #include "unpriv/posternd/net_restore.h"
 #include "unpriv/posternd/ovs_ctl.h"
 #include "unpriv/posternd/ovsdb.h"
@@ -25,8 +24,10 @@
 #include "unpriv/posternd/rtnl.h"
 #include "unpriv/posternd/rtnl_window.h"
 #include "unpriv/posternd/store.h"
+#include "unpriv/posternd/verify.h"
 #include "unpriv/posternd/vm.h"
 #include "unpriv/posternd/vm_restart.h"
+#include "unpriv/posternd/watch.h"
 
 #define EXIT_MALFORMED 3
 
@@ -34,10 +35,9 @@ static bool restored;
 
 static void on_restored(void)
 {
-	if (!net_back_start())
-		log_warn("routes aren't watched", "errno=%d", errno);
 	vm_restart_verify();
 	gate_open();
+	guard_begin();
 }
 
 static void on_helper_ready(void *arg)
@@ -77,7 +77,7 @@ bool state_start(void)
 	}
 	endpoint_sweep();
 	rpc_net_started();
-	if (!rtnl_start() || !store_start(daemon_base()) || !helper_client_start(daemon_base()) || !audit_start() || !gate_start() || !event_wait_start()) {
+	if (!rtnl_start() || !store_start(daemon_base()) || !helper_client_start(daemon_base()) || !audit_start() || !gate_start() || !event_wait_start() || !watch_start()) {
 		log_error("state can't be started", NULL);
 		return false;
 	}
@@ -96,8 +96,10 @@ void state_helper(int fd)
 void state_stop(void)
 {
 	net_sweep_stop();
+	watch_stop();
+	guard_stop();
+	verify_stop();
 	event_wait_stop();
-	net_back_stop();
 	gate_stop();
 	ovsdb_stop();
 	ovs_ctl_stop();

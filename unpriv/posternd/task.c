@@ -8,10 +8,25 @@
 #include "unpriv/common/log.h"
 #include "unpriv/posternd/tenant.h"
 
+static uint64_t made;
+static unsigned running;
+
+uint64_t task_made(void)
+{
+	return made;
+}
+
+unsigned task_running(void)
+{
+	return running;
+}
+
 void *task_new(size_t size, const char *what, struct request *rq, void (*run)(struct task *t))
 {
 	struct task *t = xcalloc(1, size);
 
+	made++;
+	running++;
 	t->what = what;
 	t->rq = rq;
 	t->run = run;
@@ -76,6 +91,7 @@ void task_done(struct task *t, bool ok)
 {
 	if (t->ended != NULL)
 		t->ended(t->ended_arg, ok);
+	running--;
 	free(t);
 }
 

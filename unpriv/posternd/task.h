@@ -36,6 +36,10 @@ struct task {
 void *task_new(size_t size, const char *what, struct request *rq, void (*run)(struct task *t));
 void task_run(struct task *t);
 
+// How many tasks there have been, and how many there are: who compares rows with the kernel sees whether anything was on its way.
+uint64_t task_made(void);
+unsigned task_running(void);
+
 // Hands a change to the store and goes on with the next step.
 void task_commit(struct task *t, struct change *c);
 
