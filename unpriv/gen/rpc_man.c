@@ -47,8 +47,34 @@ static const char head[] = ".Dd " MDOC_DATE "\n"
                            "A method that writes is idempotent, takes\n"
                            ".Fa dry_run\n"
                            "and answers\n"
-                           ".Fa changed .\n"
-                           ".Sh METHODS\n";
+                           ".Fa changed .\n";
+
+static bool same_domain(const struct rpc_method *a, const struct rpc_method *b)
+{
+	return strncmp(a->name, b->name, strcspn(a->name, ".") + 1) == 0;
+}
+
+// Prints the methods whose names begin as this one's does, unless an earlier one's does too.
+static void print_domain(const struct rpc_method *first)
+{
+	size_t count = 0;
+
+	for (const struct rpc_method *m = rpc_methods; m < first; m++)
+		if (same_domain(m, first))
+			return;
+	for (const struct rpc_method *m = first; m < rpc_methods + RPC_COUNT; m++)
+		count += same_domain(m, first);
+	printf(".Ss %.*s: %zu method%s\n", (int)strcspn(first->name, "."), first->name, count, count > 1 ? "s" : "");
+	fputs(".Bl -column \"compute.vm.console.endpoint\" \"admin\"\n", stdout);
+	for (const struct rpc_method *m = first; m < rpc_methods + RPC_COUNT; m++) {
+		if (!same_domain(m, first))
+			continue;
+		printf(".It %s Ta %s Ta\n", m->name, verb_right(m->right));
+		mdoc_text(stdout, m->doc);
+		fputc('\n', stdout);
+	}
+	fputs(".El\n", stdout);
+}
 
 static void print_field(const struct rpc_field *f, bool param)
 {
@@ -148,6 +174,10 @@ static const char tail[] = ".Sh FAILURES\n"
 int main(void)
 {
 	fputs(head, stdout);
+	fputs(".Sh OVERVIEW\n", stdout);
+	for (size_t i = 0; i < RPC_COUNT; i++)
+		print_domain(&rpc_methods[i]);
+	fputs(".Sh METHODS\n", stdout);
 	for (size_t i = 0; i < RPC_COUNT; i++)
 		print_method(&rpc_methods[i]);
 	print_objects();
