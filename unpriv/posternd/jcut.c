@@ -16,7 +16,7 @@ static bool put(struct jcut *c, char byte)
 	return true;
 }
 
-// ---- a result that is a string -----------------------------------------------------------------------------------------------------------------
+// ---- a result that is a string ----
 
 static bool flush(struct jcut *c)
 {
@@ -99,7 +99,7 @@ static bool take_piece(struct jcut *c, char byte)
 	return flush(c) && put(c, '"');
 }
 
-// ---- the rest -------------------------------------------------------------------------------------------------------------------------------------
+// ---- the rest ----
 
 static bool is_key(const struct jcut *c, unsigned depth, const char *name)
 {

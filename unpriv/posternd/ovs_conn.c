@@ -84,7 +84,7 @@ static void lost(struct ovs_conn *c, enum fail_kind kind, int err, const char *d
 	end(c, &(struct ovs_end){.fail = {.kind = kind, .err = err, .detail = detail}});
 }
 
-// ---- the helper's answer --------------------------------------------------------------------------------------------------------------------------
+// ---- the helper's answer ----
 
 // A host without Open vSwitch needs no word in its policy to be told so.
 static bool absent(const struct priv_reply *r)
@@ -119,7 +119,7 @@ static struct ovs_end end_of(enum ovs_door door, const struct priv_reply *r)
 	return e;
 }
 
-// ---- bytes --------------------------------------------------------------------------------------------------------------------------------------
+// ---- bytes ----
 
 static void on_late(evutil_socket_t fd, short what, void *arg)
 {
@@ -188,7 +188,7 @@ void ovs_conn_rest(struct ovs_conn *c)
 	event_del(c->late);
 }
 
-// ---- beginning ----------------------------------------------------------------------------------------------------------------------------------
+// ---- beginning ----
 
 static void on_socket(void *arg, const struct priv_reply *r)
 {

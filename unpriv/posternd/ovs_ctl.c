@@ -33,8 +33,7 @@ static void done(struct ovs_ctl *s, const struct ovs_end *e)
 	s->ask.done(s->ask.arg, e); // may close it
 }
 
-// ---- what comes
-// -------------------------------------------------------------------------------------------------------------------------------------
+// ---- what comes ----
 
 // A byte that no text has becomes a question mark: a line is a C string.
 static void give_line(struct ovs_ctl *s)
@@ -92,8 +91,7 @@ static bool on_message(void *arg, const char *text, size_t len)
 	return true;
 }
 
-// ---- the session
-// ------------------------------------------------------------------------------------------------------------------------------------
+// ---- the session ----
 
 static void send_command(struct ovs_ctl *s)
 {

@@ -90,8 +90,7 @@ static void ask_next(struct walk *w)
 	ovs_ctl_ask(ctl, &ask);
 }
 
-// ---- names
-// ------------------------------------------------------------------------------------------------------------------------------------------
+// ---- names ----
 
 // "NAME", or, of dpif/show, "NAME: hit:…" with lines below it that begin with blanks.
 static void on_name(void *arg, char *line)
@@ -143,8 +142,7 @@ void ovs_each(const struct ovs_each *e)
 	ask_next(w);
 }
 
-// ---- pages
-// ------------------------------------------------------------------------------------------------------------------------------------------
+// ---- pages ----
 
 char *ovs_key_name(char *at, const char *name)
 {

@@ -53,7 +53,7 @@ static char *cut(char *text, const char *sep)
 	return at + strlen(sep);
 }
 
-// ---- flows ---------------------------------------------------------------------------------------------------------------------------------------
+// ---- flows ----
 
 // "priority=N,MATCH" or "MATCH", without the comma before the actions.
 static bool take_match(char *text, struct ovs_flow *f)
@@ -117,7 +117,7 @@ bool ovs_flow_hidden(const struct ovs_flow *f)
 	return f->table == OWN_TABLE || f->priority > UINT16_MAX;
 }
 
-// ---- datapaths -----------------------------------------------------------------------------------------------------------------------------------
+// ---- datapaths ----
 
 static bool take_lookups(char *text, struct ovs_show_line *out)
 {

@@ -41,7 +41,7 @@ static void answer_first(const struct ovs_end *e, const json_t *results)
 	free(q);
 }
 
-// ---- what comes ----------------------------------------------------------------------------------------------------------------------------------
+// ---- what comes ----
 
 static bool on_row(void *arg, unsigned op, const char *text, size_t len)
 {
@@ -119,7 +119,7 @@ static bool on_message(void *arg, const char *text, size_t len)
 	return good;
 }
 
-// ---- the connection -------------------------------------------------------------------------------------------------------------------------------
+// ---- the connection ----
 
 static void on_ready(void *arg)
 {
@@ -131,6 +131,9 @@ static void on_ready(void *arg)
 // Whoever waits behind the first asks anew; where it couldn't even be opened, that is everybody's answer.
 static void on_ended(void *arg, const struct ovs_end *why)
 {
+	static const struct ovs_end lost_write = {.fail = {.kind = FAIL_INTERRUPTED,
+	                                                   .detail = "Open vSwitch's database went before it answered",
+	                                                   .hint = "Look at net.ovs and try again: it may or may not have happened."}};
 	struct question *q = TAILQ_FIRST(&waiting);
 	bool opened = ready;
 
@@ -139,6 +142,8 @@ static void on_ended(void *arg, const struct ovs_end *why)
 	ready = stale = false;
 	if (q != NULL && asked && !q->ask.write && !q->again && !q->answered && why->fail.kind == FAIL_IO)
 		q->again = true, asked = false;
+	else if (q != NULL && asked && q->ask.write)
+		answer_first(&lost_write, NULL);
 	else if (q != NULL && (asked || !opened))
 		answer_first(why, NULL);
 	while (!opened && !TAILQ_EMPTY(&waiting) && why->fail.kind != FAIL_INTERRUPTED)

@@ -1,6 +1,6 @@
 // net.bridge.connect.
 //
-// A pair of veths, each end a port of its bridge.  The row comes first; then the pair is made, joined on both sides, and the row is done.  Ports
+// Of bridges of Linux; those of Open vSwitch are ovs_patch.c's.  A pair of veths, each end a port of its bridge.  The row comes first; then the pair is made, joined on both sides, and the row is done.  Ports
 // leave their connection together: rpc_net_port.c hands one that is to be removed to connection_remove().
 #include <string.h>
 
@@ -11,6 +11,7 @@
 #include "unpriv/posternd/connection.h"
 #include "unpriv/posternd/daemon.h"
 #include "unpriv/posternd/names.h"
+#include "unpriv/posternd/ovs_patch.h"
 #include "unpriv/posternd/rpc_net.h"
 #include "unpriv/posternd/task.h"
 #include "unpriv/posternd/tenant.h"
@@ -254,9 +255,6 @@ static bool params_fit(struct request *rq, const struct rpc_net_bridge_connect_p
 		fail_params(rq, "parameter \"b\": \"%s\" was given, as for a; allowed is another bridge", p->b);
 	else if (p->has_name_a && p->has_name_b && strcmp(p->name_a, p->name_b) == 0)
 		fail_params(rq, "parameter \"name_b\": \"%s\" was given, as for name_a; allowed is another name", p->name_b);
-	else if (p->has_kind && p->kind == connection_kind_patch)
-		fail_hint(rq, FAIL_UNSUPPORTED, "Use kind veth.", "patch ports are for bridges of Open vSwitch; %s is looked for among Linux's",
-		          p->a);
 	else
 		return true;
 	return false;
@@ -305,7 +303,13 @@ void rpc_net_bridge_connect(struct request *rq, const struct rpc_net_bridge_conn
 	const struct row_connection *row = between(p->a, p->b);
 	struct net_view v;
 
-	if (!params_fit(rq, p) || !net_read_view(rq, &v) || !is_bridge(rq, &v, p->a) || !is_bridge(rq, &v, p->b))
+	if (!params_fit(rq, p))
+		return;
+	if (p->has_kind && p->kind == connection_kind_patch) {
+		ovs_patch_connect(rq, p);
+		return;
+	}
+	if (!net_read_view(rq, &v) || !is_bridge(rq, &v, p->a) || !is_bridge(rq, &v, p->b))
 		return;
 	if (row != NULL)
 		answer_row(rq, p, &v, row);

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "unpriv/posternd/ovs_refs.h"
 #include "unpriv/posternd/ovsdb.h"
 #include "unpriv/posternd/rpc_net.h"
 
-#define UUID     37    // bytes of its text, with its NUL
 #define ROWS_MAX 65536 // bridges, or controllers, that are looked at
 
 enum { ROOT, CONTROLLERS, BRIDGES, PORTS, INTERFACES };
@@ -23,18 +23,6 @@ static const char selects[] =
     "{\"op\":\"select\",\"table\":\"Interface\",\"where\":[],\"columns\":[\"_uuid\",\"name\",\"type\",\"ofport\",\"mac_in_use\",\"mtu\","
     "\"admin_state\",\"link_state\",\"options\",\"error\",\"statistics\"]}";
 
-// That a row of the next table belongs to a thing of this one.
-struct ref {
-	char uuid[UUID];
-	void *owner;
-};
-
-struct refs {
-	struct ref *v;
-	size_t n, room;
-	bool sorted;
-};
-
 struct bridge {
 	struct obj_ovs_bridge o;
 	const char **ports; // their UUIDs
@@ -45,68 +33,13 @@ struct bridge {
 struct ovs {
 	struct request *rq;
 	struct rpc_net_ovs_result result;
-	struct refs controllers, ports, interfaces; // controllers: owner is the target
+	struct ovs_refs controllers, ports, interfaces; // controllers: owner is the target
 	struct bridge *bridges;
 	size_t n_bridges, room;
 	bool cut;
 };
 
-// Makes place for one more of n elements of `size` bytes.
-static void *grown(struct arena *a, void *v, size_t n, size_t *room, size_t size)
-{
-	void *more;
-
-	if (n < *room)
-		return v;
-	*room = 2 * *room + 8;
-	more = arena_alloc(a, *room * size);
-	if (n > 0)
-		memcpy(more, v, n * size);
-	return more;
-}
-
-// ---- references
-// ---------------------------------------------------------------------------------------------------------------------------------------
-
-static void refer(struct ovs *k, struct refs *l, const char *uuid, void *owner)
-{
-	l->v = grown(k->rq->arena, l->v, l->n, &l->room, sizeof(*l->v));
-	l->v[l->n] = (struct ref){.owner = owner};
-	memcpy(l->v[l->n].uuid, uuid, strnlen(uuid, UUID - 1));
-	l->n++;
-}
-
-static int compare_refs(const void *a, const void *b)
-{
-	return strcmp(((const struct ref *)a)->uuid, ((const struct ref *)b)->uuid);
-}
-
-static struct ref *find(struct refs *l, const char *uuid)
-{
-	struct ref key = {0};
-
-	if (l->n == 0)
-		return NULL;
-	if (!l->sorted)
-		qsort(l->v, l->n, sizeof(*l->v), compare_refs);
-	l->sorted = true;
-	memcpy(key.uuid, uuid, strnlen(uuid, UUID - 1));
-	return bsearch(&key, l->v, l->n, sizeof(*l->v), compare_refs);
-}
-
-// Once: lists are made for as many rows as were named, however often one comes.
-static void *take_owner(struct refs *l, const char *uuid)
-{
-	struct ref *r = find(l, uuid);
-	void *owner = r != NULL ? r->owner : NULL;
-
-	if (r != NULL)
-		r->owner = NULL;
-	return owner;
-}
-
-// ---- values
-// -------------------------------------------------------------------------------------------------------------------------------------------
+// ---- values ----
 
 static const char *text_of(struct ovs *k, const json_t *row, const char *column)
 {
@@ -150,8 +83,7 @@ static int64_t counter(const json_t *row, const char *name)
 	return json_integer_value(ovsdb_mapped(row, "statistics", name));
 }
 
-// ---- rows
-// ---------------------------------------------------------------------------------------------------------------------------------------------
+// ---- rows ----
 
 static void on_root(struct ovs *k, const json_t *row)
 {
@@ -164,7 +96,7 @@ static void on_root(struct ovs *k, const json_t *row)
 
 static void on_controller(struct ovs *k, const json_t *row)
 {
-	refer(k, &k->controllers, ovsdb_uuid(json_object_get(row, "_uuid")), arena_strdup(k->rq->arena, ovsdb_text(row, "target")));
+	ovs_refer(k->rq->arena, &k->controllers, ovsdb_uuid(json_object_get(row, "_uuid")), arena_strdup(k->rq->arena, ovsdb_text(row, "target")));
 }
 
 static struct list_str controllers_of(struct ovs *k, const json_t *row)
@@ -172,7 +104,7 @@ static struct list_str controllers_of(struct ovs *k, const json_t *row)
 	struct list_str l = {.v = arena_alloc(k->rq->arena, (elements(row, "controller") + 1) * sizeof(*l.v))};
 
 	for (size_t i = 0; ovsdb_element(row, "controller", i) != NULL; i++) {
-		const struct ref *r = find(&k->controllers, ovsdb_uuid(ovsdb_element(row, "controller", i)));
+		const struct ovs_ref *r = ovs_refs_find(&k->controllers, ovsdb_uuid(ovsdb_element(row, "controller", i)));
 		if (r != NULL)
 			l.v[l.n++] = r->owner;
 	}
@@ -185,7 +117,7 @@ static void on_bridge(struct ovs *k, const json_t *row)
 	size_t n = elements(row, "ports");
 	struct bridge *b;
 
-	k->bridges = grown(a, k->bridges, k->n_bridges, &k->room, sizeof(*k->bridges));
+	k->bridges = ovs_grown(a, k->bridges, k->n_bridges, &k->room, sizeof(*k->bridges));
 	b = &k->bridges[k->n_bridges++];
 	*b = (struct bridge){.ports = arena_alloc(a, (n + 1) * sizeof(*b->ports)), .n_ports = n};
 	for (size_t i = 0; i < n; i++)
@@ -226,13 +158,13 @@ static void cut_page(struct ovs *k)
 		k->n_bridges = most;
 	for (size_t i = 0; i < k->n_bridges; i++)
 		for (size_t p = 0; p < k->bridges[i].n_ports; p++)
-			refer(k, &k->ports, k->bridges[i].ports[p], &k->bridges[i]);
+			ovs_refer(k->rq->arena, &k->ports, k->bridges[i].ports[p], &k->bridges[i]);
 }
 
 // Interfaces refer to the port, so a bridge's list of ports is made for all at once.
 static void on_port(struct ovs *k, const json_t *row)
 {
-	struct bridge *b = take_owner(&k->ports, ovsdb_uuid(json_object_get(row, "_uuid")));
+	struct bridge *b = ovs_refs_take(&k->ports, ovsdb_uuid(json_object_get(row, "_uuid")));
 	struct arena *a = k->rq->arena;
 	size_t n = elements(row, "interfaces");
 	struct obj_ovs_port *p;
@@ -255,12 +187,12 @@ static void on_port(struct ovs *k, const json_t *row)
 	    .interfaces = {.v = arena_zalloc(a, (n + 1) * sizeof(struct obj_ovs_interface))},
 	};
 	for (size_t i = 0; i < n; i++)
-		refer(k, &k->interfaces, ovsdb_uuid(ovsdb_element(row, "interfaces", i)), p);
+		ovs_refer(k->rq->arena, &k->interfaces, ovsdb_uuid(ovsdb_element(row, "interfaces", i)), p);
 }
 
 static void on_interface(struct ovs *k, const json_t *row)
 {
-	struct obj_ovs_port *p = take_owner(&k->interfaces, ovsdb_uuid(json_object_get(row, "_uuid")));
+	struct obj_ovs_port *p = ovs_refs_take(&k->interfaces, ovsdb_uuid(json_object_get(row, "_uuid")));
 	const char *peer = json_string_value(ovsdb_mapped(row, "options", "peer"));
 
 	if (p == NULL)
@@ -319,8 +251,7 @@ static void on_row(void *arg, unsigned op, const json_t *row)
 	}
 }
 
-// ---- the end
-// ------------------------------------------------------------------------------------------------------------------------------------------
+// ---- the end ----
 
 static int compare_ports(const void *a, const void *b)
 {

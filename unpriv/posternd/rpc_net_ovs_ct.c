@@ -39,8 +39,7 @@ static void walk(struct tracked *k, unsigned n_commands, void (*line)(void *, co
 	});
 }
 
-// ---- the list
-// -----------------------------------------------------------------------------------------------------------------------------------------
+// ---- the list ----
 
 // By datapath, zone and protocol; what the connection was opened with tells it from the others there.
 static void entry_key(const struct ovs_conn_line *c, const char *datapath, char key[LOWEST_KEY])
@@ -144,8 +143,7 @@ void rpc_net_ovs_conntrack(struct request *rq, const struct rpc_net_ovs_conntrac
 	walk(k, 1, on_entry, listed);
 }
 
-// ---- the flush
-// ----------------------------------------------------------------------------------------------------------------------------------------
+// ---- the flush ----
 
 static void on_counted(void *arg, const char *datapath, unsigned command, char *line)
 {

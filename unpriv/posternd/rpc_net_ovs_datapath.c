@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "unpriv/posternd/ovs_each.h"
+#include "unpriv/posternd/ovs_refs.h"
 #include "unpriv/posternd/ovs_text.h"
 #include "unpriv/posternd/rpc_net.h"
 
@@ -22,13 +23,7 @@ struct datapath {
 
 static void begin(struct datapath *k, const char *name)
 {
-	if (k->all.n == k->room) {
-		struct obj_ovs_datapath *more = arena_alloc(k->rq->arena, (2 * k->room + 8) * sizeof(*more));
-		if (k->all.n > 0)
-			memcpy(more, k->all.v, k->all.n * sizeof(*more));
-		k->all.v = more;
-		k->room = 2 * k->room + 8;
-	}
+	k->all.v = ovs_grown(k->rq->arena, k->all.v, k->all.n, &k->room, sizeof(*k->all.v));
 	k->all.v[k->all.n++] = (struct obj_ovs_datapath){.name = arena_strdup(k->rq->arena, name)};
 	k->ports_room = 0;
 	k->thread = "main";
@@ -41,13 +36,7 @@ static void add_port(struct datapath *k, const struct ovs_show_line *s)
 
 	if (l->n == PORTS_MAX)
 		return;
-	if (l->n == k->ports_room) {
-		struct obj_ovs_dp_port *more = arena_alloc(a, (2 * k->ports_room + 16) * sizeof(*more));
-		if (l->n > 0)
-			memcpy(more, l->v, l->n * sizeof(*more));
-		l->v = more;
-		k->ports_room = 2 * k->ports_room + 16;
-	}
+	l->v = ovs_grown(a, l->v, l->n, &k->ports_room, sizeof(*l->v));
 	l->v[l->n++] = (struct obj_ovs_dp_port){
 	    .number = (int64_t)s->number,
 	    .name = arena_strdup(a, s->name),

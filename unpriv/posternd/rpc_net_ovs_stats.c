@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "unpriv/posternd/ovs_each.h"
+#include "unpriv/posternd/ovs_refs.h"
 #include "unpriv/posternd/ovs_text.h"
 #include "unpriv/posternd/rpc_net.h"
 
@@ -17,25 +18,11 @@ struct stats {
 	size_t room, protocols_room, zones_room;
 };
 
-// Makes place for one more of n elements of `size` bytes, of which *room are there.
-static void *grown(struct stats *k, void *v, size_t n, size_t *room, size_t size)
-{
-	void *more;
-
-	if (n < *room)
-		return v;
-	*room = 2 * *room + 8;
-	more = arena_alloc(k->rq->arena, *room * size);
-	if (n > 0)
-		memcpy(more, v, n * size);
-	return more;
-}
-
 static struct obj_ovs_ct_stats *of_datapath(struct stats *k, const char *name)
 {
 	if (k->all.n > 0 && strcmp(k->all.v[k->all.n - 1].datapath, name) == 0)
 		return &k->all.v[k->all.n - 1];
-	k->all.v = grown(k, k->all.v, k->all.n, &k->room, sizeof(*k->all.v));
+	k->all.v = ovs_grown(k->rq->arena, k->all.v, k->all.n, &k->room, sizeof(*k->all.v));
 	k->all.v[k->all.n] = (struct obj_ovs_ct_stats){.datapath = name};
 	k->protocols_room = k->zones_room = 0;
 	return &k->all.v[k->all.n++];
@@ -51,7 +38,7 @@ static void on_count(struct stats *k, struct obj_ovs_ct_stats *s, char *line)
 	if (proto == NULL) {
 		s->count = (int64_t)n;
 	} else if (s->protocols.n < PROTOCOLS_MAX) {
-		s->protocols.v = grown(k, s->protocols.v, s->protocols.n, &k->protocols_room, sizeof(*s->protocols.v));
+		s->protocols.v = ovs_grown(k->rq->arena, s->protocols.v, s->protocols.n, &k->protocols_room, sizeof(*s->protocols.v));
 		s->protocols.v[s->protocols.n++] = (struct obj_ovs_ct_count){.proto = arena_strdup(k->rq->arena, proto), .count = (int64_t)n};
 	}
 }
@@ -67,7 +54,7 @@ static void on_limit(struct stats *k, struct obj_ovs_ct_stats *s, char *line)
 		s->has_zone_limit = true;
 		s->zone_limit = (int64_t)limit;
 	} else if (s->zones.n < ZONES_MAX) {
-		s->zones.v = grown(k, s->zones.v, s->zones.n, &k->zones_room, sizeof(*s->zones.v));
+		s->zones.v = ovs_grown(k->rq->arena, s->zones.v, s->zones.n, &k->zones_room, sizeof(*s->zones.v));
 		s->zones.v[s->zones.n++] = (struct obj_ovs_ct_zone){.zone = zone, .limit = (int64_t)limit, .count = (int64_t)n};
 	}
 }

@@ -6,6 +6,7 @@
 #include "unpriv/posternd/addr.h"
 #include "unpriv/posternd/cache.h"
 #include "unpriv/posternd/connection.h"
+#include "unpriv/posternd/ovs_patch.h"
 #include "unpriv/posternd/rpc_net.h"
 #include "unpriv/posternd/task.h"
 
@@ -107,6 +108,10 @@ static void change_port(struct request *rq, const char *bridge, const char *port
 		return;
 	b = net_view_link(&v, bridge);
 	l = net_view_link(&v, port);
+	if (!join && (b == NULL || strcmp(b->kind, "bridge") != 0)) {
+		ovs_patch_remove(rq, bridge, port);
+		return;
+	}
 	if (b == NULL || l == NULL || hidden(rq, bridge, port) || strcmp(b->kind, "bridge") != 0) {
 		bool no_bridge = b == NULL || strcmp(b->kind, "bridge") != 0 || l != NULL;
 		fail(rq, FAIL_NOT_FOUND, "there is no %s %s", no_bridge ? "bridge" : "interface", no_bridge ? bridge : port);
