@@ -28,6 +28,9 @@ static struct rate rate;
 static unsigned ready; // cells that have dropped their rights, one bit each
 static bool greeted;   // the daemon's hello has come
 
+#define LEAVE_NS      UINT64_C(10000000000) // that going back may take at the end
+#define LEAVE_POLL_MS 1000
+
 #define ALL_READY ((1u << CELL_COUNT) - 1)
 
 static uint64_t now(void)
@@ -36,6 +39,40 @@ static uint64_t now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+// A cell's answer, with the bytes that some carry behind it.
+static struct {
+	struct cell_rep rep;
+	uint8_t bulk[HELPER_MAX_BYTES];
+} in;
+
+// The daemon is gone, or broken: whatever it left unconfirmed is taken back before the helper ends.  The net cell answers what came before first;
+// a cell that doesn't answer in time has the snapshots still, for the next helper.
+static _Noreturn void leave(int status)
+{
+	static struct cell_req q = {.op = OP_checkpoint_revert};
+	const uint64_t until = now() + LEAVE_NS;
+	int fds[FDPASS_MAX];
+	unsigned nfds;
+
+	q.id = ++flights.next != 0 ? flights.next : ++flights.next;
+	if ((ready >> CELL_NET & 1) == 0 || fdpass_send(CELL_FD_CELLS + CELL_NET, &q, sizeof(q), NULL, 0, MSG_DONTWAIT) != 0)
+		_exit(status);
+	while (now() < until) {
+		struct pollfd p[2] = {{.fd = CELL_FD_CELLS + CELL_NET, .events = POLLIN}, {.fd = CELL_FD_LIFE, .events = POLLIN}};
+		ssize_t n;
+
+		if (poll(p, 2, LEAVE_POLL_MS) < 0 || p[1].revents != 0)
+			break;
+		if (p[0].revents == 0)
+			continue;
+		n = fdpass_recv(CELL_FD_CELLS + CELL_NET, &in, sizeof(in), fds, &nfds, MSG_DONTWAIT);
+		if (n <= 0 || (n >= (ssize_t)sizeof(in.rep) && in.rep.id == q.id))
+			break;
+		fdpass_close(fds, nfds);
+	}
+	_exit(status);
 }
 
 // The one answer that the daemon's socket had no room for.
@@ -52,7 +89,7 @@ static void send_held(void)
 	if (fdpass_send(CELL_FD_PEER, held.buf, held.len, held.fds, held.nfds, MSG_DONTWAIT) != 0) {
 		if (errno == EAGAIN)
 			return;
-		_exit(errno == EPIPE || errno == ECONNRESET ? HELPER_EXIT_PEER : HELPER_EXIT_MALFORMED);
+		leave(errno == EPIPE || errno == ECONNRESET ? HELPER_EXIT_PEER : HELPER_EXIT_MALFORMED);
 	}
 	fdpass_close(held.fds, held.nfds);
 	held.len = 0;
@@ -100,7 +137,7 @@ static void hello(const void *buf, size_t n, unsigned nfds)
 	enum packet_hello said = packet_hello_read(buf, n);
 
 	if (said == HELLO_MALFORMED || nfds != 0)
-		_exit(HELPER_EXIT_MALFORMED);
+		leave(HELPER_EXIT_MALFORMED);
 	if (said == HELLO_OTHER_ROWS)
 		_exit(HELPER_EXIT_REFUSED); // without a line: our own hello has told the daemon the same
 	greeted = true;
@@ -115,10 +152,10 @@ static void request(const void *buf, size_t n, const int *fds, unsigned nfds)
 	enum op_id op;
 
 	if (!packet_request(buf, n, &id, &op, &q.args) || !rules_fds(&op_rows[op], fds, nfds))
-		_exit(HELPER_EXIT_MALFORMED);
+		leave(HELPER_EXIT_MALFORMED);
 	f = flight_add(&flights, id, op);
 	if (f == NULL)
-		_exit(HELPER_EXIT_MALFORMED);
+		leave(HELPER_EXIT_MALFORMED);
 	rule = rules_refuse(&policy, op, &q.args);
 	if (rule != NULL) {
 		flight_drop(&flights, f);
@@ -142,9 +179,9 @@ static void from_daemon(void)
 	if (n < 0 && errno == EAGAIN)
 		return;
 	if (n == 0 || (n < 0 && errno == ECONNRESET))
-		_exit(HELPER_EXIT_PEER);
+		leave(HELPER_EXIT_PEER);
 	if (n < 0)
-		_exit(HELPER_EXIT_MALFORMED);
+		leave(HELPER_EXIT_MALFORMED);
 	rate_take(&rate, now());
 	if (greeted)
 		request(buf, (size_t)n, fds, nfds);
@@ -155,10 +192,6 @@ static void from_daemon(void)
 
 static void from_cell(unsigned cell)
 {
-	static struct {
-		struct cell_rep rep;
-		uint8_t bulk[HELPER_MAX_BYTES];
-	} in;
 	int fds[FDPASS_MAX];
 	unsigned nfds;
 	ssize_t n = fdpass_recv(CELL_FD_CELLS + (int)cell, &in, sizeof(in), fds, &nfds, MSG_DONTWAIT);
@@ -213,7 +246,7 @@ static _Noreturn void loop(void)
 		if ((p[0].revents & POLLIN) != 0 && held.len == 0)
 			from_daemon();
 		else if ((p[0].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0)
-			_exit(HELPER_EXIT_PEER);
+			leave(HELPER_EXIT_PEER);
 	}
 }
 

@@ -34,6 +34,7 @@ enum {
 	CELL_FD_LOCK = 6,   // flock of the helper tree: held, never used
 	CELL_FD_EXTRA = 7,  // net: directory descriptor with the node "tun"; others: closed
 	CELL_FD_CELLS = 10, // broker: one socket a cell, in the order of enum op_cell
+	CELL_FD_CHECKPOINTS = 30, // net: /run/postern-helper/checkpoints
 };
 
 // Exit codes of every helper process.

@@ -36,7 +36,7 @@ static const struct process {
 
 // Everything the children inherit, all at HIGH or above.
 struct ends {
-	int peer, lock, life, tun;
+	int peer, lock, life, tun, checkpoints;
 	int cell[CELL_COUNT], broker[CELL_COUNT]; // the two ends of each pair
 };
 
@@ -89,6 +89,20 @@ int tree_lock(void)
 		nanosleep(&pause, NULL);
 	}
 	return high(fd, "lock");
+}
+
+// What the net cell's checkpoints are kept in, beyond its own life and this tree's; gone with the next boot, as what it describes.
+static int checkpoints_file(void)
+{
+	struct stat st;
+	int dir = run_dir();
+	int fd = must_fd(openat(dir, "checkpoints", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600), RUN_DIR "/checkpoints");
+
+	close(dir);
+	must(fstat(fd, &st) == 0, RUN_DIR "/checkpoints");
+	errno = 0;
+	must(S_ISREG(st.st_mode) && st.st_uid == 0 && (st.st_mode & 077) == 0 && st.st_nlink == 1, RUN_DIR "/checkpoints doesn't belong to root alone");
+	return high(fd, "checkpoints");
 }
 
 static int policy_memfd(const struct policy *all, enum policy_reader who)
@@ -146,8 +160,10 @@ static _Noreturn void become(const struct process *p, unsigned who, const struct
 	place(policy, CELL_FD_POLICY);
 	place(e->life, CELL_FD_LIFE);
 	place(e->lock, CELL_FD_LOCK);
-	if (who == CELL_NET)
+	if (who == CELL_NET) {
 		place(e->tun, CELL_FD_EXTRA);
+		place(e->checkpoints, CELL_FD_CHECKPOINTS);
+	}
 	for (int i = 0; who == BROKER && i < CELL_COUNT; i++)
 		place(e->broker[i], CELL_FD_CELLS + i);
 	execve(p->path, argv, envp);
@@ -168,7 +184,7 @@ static void start(unsigned who, const struct policy *p, const struct ends *e)
 int tree_start(struct policy *p, int lock)
 {
 	const int size = SOCKET_BUFFER;
-	struct ends e = {.peer = high(CELL_FD_PEER, "peer"), .lock = lock, .tun = tun_node(&p->ids)};
+	struct ends e = {.peer = high(CELL_FD_PEER, "peer"), .lock = lock, .tun = tun_node(&p->ids), .checkpoints = checkpoints_file()};
 	int life[2], mine;
 
 	p->launcher = getpid();

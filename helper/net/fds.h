@@ -1,4 +1,5 @@
-// Numbers of the descriptors that the net cell keeps for life, so that its filter can name them.  CELL_FD_EXTRA (7) is the tun directory.
+// Numbers of the descriptors that the net cell keeps for life, so that its filter can name them.  CELL_FD_EXTRA (7) is the tun
+// directory, CELL_FD_CHECKPOINTS (30) the checkpoints' file.
 #ifndef HELPER_NET_FDS_H
 #define HELPER_NET_FDS_H
 

@@ -11,6 +11,7 @@
 
 #include "filter_net.h"
 #include "helper/common/confine.h"
+#include "helper/net/checkpoint.h"
 #include "helper/net/ct_forward.h"
 #include "helper/net/stream.h"
 #include "helper/net/sys.h"
@@ -19,7 +20,7 @@
 
 static void drop_rights(const struct cell *c, const struct confine_path *paths, size_t npaths)
 {
-	static const struct confine_limit limits[] = {{RLIMIT_NOFILE, 64}, {RLIMIT_NPROC, 0}, {RLIMIT_FSIZE, 16u << 20}, {RLIMIT_DATA, 256u << 20}};
+	static const struct confine_limit limits[] = {{RLIMIT_NOFILE, 64}, {RLIMIT_NPROC, 0}, {RLIMIT_FSIZE, CHECKPOINT_FILE_MAX}, {RLIMIT_DATA, 256u << 20}};
 	const struct confine want = {
 	    .name = NAME,
 	    .uid = c->policy.ids.net_uid,
@@ -43,6 +44,7 @@ static void tick(struct cell *c)
 {
 	ct_forward_tick();
 	streams_tick(c);
+	checkpoint_tick(c);
 }
 
 int main(void)
@@ -58,5 +60,6 @@ int main(void)
 		confine_refuse(NAME, failed, errno);
 	cell.tick = tick;
 	drop_rights(&cell, paths, npaths);
+	checkpoint_start(&cell);
 	cell_loop(&cell, cell_table);
 }

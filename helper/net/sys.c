@@ -69,6 +69,8 @@ static bool directory_open(const char *path, int number)
 const char *sys_open(struct confine_path *paths, size_t *npaths)
 {
 	*npaths = 0;
+	if (fcntl(CELL_FD_CHECKPOINTS, F_SETFD, FD_CLOEXEC) != 0)
+		return "the checkpoints' file";
 	if (!netlink_open(NETLINK_ROUTE, NET_FD_ROUTE))
 		return "rtnetlink";
 	if (!netlink_open(NETLINK_NETFILTER, NET_FD_NFT))
@@ -246,6 +248,32 @@ int sys_append(int fd, const void *buf, size_t len)
 int sys_seal(int fd)
 {
 	return fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0 ? 0 : -errno;
+}
+
+int sys_checkpoints_read(void *buf, size_t len, off_t off)
+{
+	return sys_read(CELL_FD_CHECKPOINTS, buf, len, off);
+}
+
+int sys_checkpoints_write(const void *buf, size_t len, off_t off)
+{
+	const char *at = buf;
+
+	while (len > 0) {
+		ssize_t n = pwrite(CELL_FD_CHECKPOINTS, at, len, off);
+
+		if (n <= 0)
+			return n == 0 ? -EIO : -errno;
+		at += n;
+		off += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int sys_checkpoints_empty(void)
+{
+	return ftruncate(CELL_FD_CHECKPOINTS, 0) == 0 ? 0 : -errno;
 }
 
 void sys_close(int fd)

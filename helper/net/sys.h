@@ -62,6 +62,13 @@ int sys_memfd(void);
 int sys_append(int fd, const void *buf, size_t len);
 int sys_seal(int fd);
 
+// Reads or writes exactly len bytes at off of the checkpoints' file; a hole reads as zeros, what lies behind the end gives -ENODATA.
+int sys_checkpoints_read(void *buf, size_t len, off_t off);
+int sys_checkpoints_write(const void *buf, size_t len, off_t off);
+
+// Gives the file's memory back.
+int sys_checkpoints_empty(void);
+
 // Closes a descriptor that sys_memfd(), sys_tap_open() or sys_stream_open() gave.
 void sys_close(int fd);
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "helper/common/cell.h"
+#include "helper/net/checkpoint.h"
 #include "helper/net/sys.h"
 
 enum op_status op_sysctl_set(struct cell *c, const struct op_sysctl_set_args *a, const int *fds, struct op_sysctl_set_res *r, int *out_fds)
@@ -13,8 +14,10 @@ enum op_status op_sysctl_set(struct cell *c, const struct op_sysctl_set_args *a,
 	(void)out_fds;
 	if (err == -ENOENT)
 		return cell_fail(c, OPS_UNSUPPORTED, "the kernel has no such sysctl", ENOENT);
-	if (err == 0 && on != a->on)
+	if (err == 0 && on != a->on) {
+		checkpoint_note_sysctl(a->key, on);
 		err = sys_sysctl_set(a->key, a->on);
+	}
 	if (err != 0)
 		return cell_fail_errno(c, "sysctl", -err);
 	r->changed = on != a->on;

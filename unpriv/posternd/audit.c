@@ -165,6 +165,7 @@ static void end(struct request *rq, void (*send)(struct request *rq))
 	struct pending *a = rq->audit;
 
 	a->next = send;
+	gate_left(rq);
 	write_row(rq->identity, rq->method->name, "", rq->result != NULL ? rq->result : "ok", a->number, on_end_row, a);
 }
 

@@ -141,6 +141,14 @@ TEXT_TABLE(route)
 TEXT_TABLE(connection)
 TEXT_TABLE(counter)
 
+void cache_undone(enum store_table table, const char *key, const void *row)
+{
+	if (row != NULL)
+		set(table, row);
+	else
+		drop(table, key);
+}
+
 bool cache_load(void)
 {
 	return store_load_bridge(load_bridge, NULL) && store_load_port(load_port, NULL) && store_load_tap(load_tap, NULL) &&

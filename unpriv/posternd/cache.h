@@ -16,6 +16,9 @@ void cache_finish(void);
 // Changes with every row that is set or dropped.
 uint64_t cache_version(void);
 
+// Takes over what a rollback left of a row: see change_rollback.
+void cache_undone(enum store_table table, const char *key, const void *row);
+
 // For the tables whose key is a text:
 // cache_find_<table>(key)   the row or NULL; valid until that row is set or dropped
 // cache_set_<table>(row)    copies a row in, replacing the one of that key; returns the copy.  row's texts may be the old copy's own

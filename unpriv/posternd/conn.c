@@ -29,7 +29,13 @@ enum {
 
 static TAILQ_HEAD(conns, conn) conns = TAILQ_HEAD_INITIALIZER(conns);
 static unsigned count;
+static uint64_t last_serial;
 static struct event *sweeper;
+
+uint64_t conn_last_serial(void)
+{
+	return last_serial;
+}
 
 unsigned conn_count(void)
 {
@@ -294,6 +300,7 @@ void conn_create(int fd, const struct peer *peer, bool refused)
 {
 	struct conn *c = xcalloc(1, sizeof *c);
 	c->fd = fd;
+	c->serial = ++last_serial;
 	c->peer = *peer;
 	c->refused = refused;
 	c->active_ns = now_ns();

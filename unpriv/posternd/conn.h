@@ -37,6 +37,7 @@ enum conn_state { CONN_OPEN, CONN_DRAINING };
 
 struct conn {
 	int fd;
+	uint64_t serial; // how many connections there were before it, and one
 	enum conn_state state;
 	bool refused;                  // over the limit of its uid: told so at its first byte
 	bool peer_done;                // it has shut down its writing side: close once all is answered
@@ -76,6 +77,9 @@ void conn_deafen(struct conn *c);
 
 // Who the peer is by the access list in force.
 void conn_caller(struct conn *c, struct caller *out);
+
+// The serial of the last connection that was made.
+uint64_t conn_last_serial(void);
 
 // Number of connections, in all and of one uid.
 unsigned conn_count(void);

@@ -142,14 +142,12 @@ static void prune(const struct plan_item *i, const struct priv_reply *reply)
 // The firewall's table comes last, as a whole.
 struct table_task {
 	struct task t;
-	void (*ended)(void);
+	bool all; // also where no row wants a table
 };
 
 static void table_step(struct task *t)
 {
-	void (*ended)(void) = ((struct table_task *)t)->ended;
-
-	if (t->step++ == 0 && cache_n_snat() > 0) {
+	if (t->step++ == 0 && (((struct table_task *)t)->all || cache_n_snat() > 0)) {
 		nat_ask_commit(t);
 		return;
 	}
@@ -160,34 +158,41 @@ static void table_step(struct task *t)
 	if (t->reply != NULL && !priv_ok(t->reply))
 		log_warn("not restored", "what=%s why=%s", "source translation", priv_error(t->reply));
 	task_done(t, true);
-	ended();
 }
-
-static void (*restore_ended)(void);
 
 static void planned(void *arg)
 {
-	struct table_task *k = task_new(sizeof(*k), "restore", NULL, table_step);
-
-	(void)arg;
-	k->ended = restore_ended;
-	task_run(&k->t);
+	task_run(arg);
 }
 
-void net_restore(void (*ended)(void))
+static void start(void (*ended)(void *arg, bool ok), void *arg, bool again)
 {
+	struct table_task *k = task_new(sizeof(*k), "restore", NULL, table_step);
 	struct plan p = {0};
 	struct change *c = change_new();
 
-	restore_ended = ended;
+	k->t.ended = ended;
+	k->t.ended_arg = arg;
+	k->all = again;
 	plan_links(&p, c);
 	plan_connections(&p, c);
 	plan_stray_routes(&p, c);
 	plan_routes(&p);
 	plan_nat(&p, c);
-	plan_mounts(&p, c);
+	if (!again)
+		plan_mounts(&p, c);
 	store_commit(c, NULL, NULL);
-	plan_run(&p, prune, planned, NULL);
+	plan_run(&p, prune, planned, &k->t);
+}
+
+void net_restore(void (*ended)(void *arg, bool ok), void *arg)
+{
+	start(ended, arg, false);
+}
+
+void net_restore_again(void (*ended)(void *arg, bool ok), void *arg)
+{
+	start(ended, arg, true);
 }
 
 // ---- sweep ----

@@ -18,6 +18,7 @@
 #include "unpriv/posternd/mem.h"
 
 struct exchange;
+struct failure;
 
 struct request {
 	uint64_t id; // unique in this process: "rid" in logs and audit rows
@@ -34,6 +35,10 @@ struct request {
 	struct arena *arena;  // lives as long as the request
 	uint64_t started_ns;  // CLOCK_MONOTONIC
 	void *audit;          // the audit hooks' own
+	bool gated;           // the gate's own
+	// A call that another request makes: called at its end instead of an answer, with code and result; failed: what an error would have said.
+	void (*inner_end)(struct request *rq, const struct failure *failed);
+	void *inner_arg;
 
 	struct exchange *exchange; // from here on private to rpc.c and rpc_reply.c
 	const char *raw_id;        // as written; NULL for a notification

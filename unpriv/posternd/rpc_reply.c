@@ -125,6 +125,10 @@ static void end(struct request *rq, int code, const char *result)
 {
 	rq->code = code;
 	rq->result = result;
+	if (rq->inner_end != NULL) {
+		rq->inner_end(rq, NULL);
+		return;
+	}
 	if (rq->method->right >= RIGHT_WRITE) {
 		log_info("write", "rid=%lu method=%s identity=%s result=%s dry_run=%d", rq->id, rq->method->name, rq->identity, result, rq->dry_run);
 		rpc_audit()->end(rq, send_held);
@@ -162,11 +166,25 @@ void request_reply_raw(struct request *rq, const char *json, size_t len)
 	request_result_end(rq);
 }
 
+static enum fail_kind kind_of(const char *name)
+{
+	for (int k = 0; name != NULL && k < FAIL_COUNT; k++)
+		if (strcmp(rpc_fail_names[k], name) == 0)
+			return (enum fail_kind)k;
+	return FAIL_IO;
+}
+
 static void end_error(struct request *rq, struct rpc_error *e, const char *result)
 {
 	log_debug("failed", "rid=%lu method=%s code=%d result=%s detail=%s", rq->id, rq->method->name, e->code, result, e->detail);
 	e->raw_id = rq->raw_id;
 	e->raw_id_len = rq->raw_id_len;
+	if (rq->inner_end != NULL) {
+		rq->code = e->code;
+		rq->result = result;
+		rq->inner_end(rq, &(struct failure){.kind = kind_of(e->kind), .detail = e->detail, .hint = e->hint, .holder = e->holder, .err = e->err});
+		return;
+	}
 	if (rq->raw_id)
 		rpc_put_error(take_held(rq), e);
 	end(rq, e->code, result);

@@ -7,6 +7,7 @@
 #include "unpriv/common/log.h"
 #include "unpriv/posternd/audit.h"
 #include "unpriv/posternd/cache.h"
+#include "unpriv/posternd/checkpoint.h"
 #include "unpriv/posternd/config.h"
 #include "unpriv/posternd/conntrack.h"
 #include "unpriv/posternd/daemon.h"
@@ -33,11 +34,18 @@
 
 static bool restored;
 
-static void on_restored(void)
+static void on_restored(void *arg, bool ok)
 {
+	(void)arg;
+	(void)ok;
 	vm_restart_verify();
 	gate_open();
 	guard_begin();
+}
+
+static void start_restoring(void)
+{
+	net_restore(on_restored, NULL);
 }
 
 static void on_helper_ready(void *arg)
@@ -48,7 +56,7 @@ static void on_helper_ready(void *arg)
 	if (restored)
 		return;
 	restored = true;
-	net_restore(on_restored);
+	checkpoint_forget_helpers(start_restoring);
 }
 
 static void on_helper_gone(bool malformed)
@@ -71,7 +79,7 @@ bool state_start(void)
 		log_error("state can't be opened", "why=%s", err);
 		return false;
 	}
-	if (!cache_load() || !vm_restart_load()) {
+	if (!checkpoint_recover() || !cache_load() || !vm_restart_load()) {
 		log_error("state can't be read", "path=%s", path);
 		return false;
 	}
@@ -81,6 +89,7 @@ bool state_start(void)
 		log_error("state can't be started", NULL);
 		return false;
 	}
+	checkpoint_report();
 	helper_client_on_ready(on_helper_ready, NULL);
 	helper_client_on_gone(on_helper_gone);
 	net_sweep_start();
@@ -99,6 +108,7 @@ void state_stop(void)
 	watch_stop();
 	guard_stop();
 	verify_stop();
+	checkpoint_stop();
 	event_wait_stop();
 	gate_stop();
 	ovsdb_stop();

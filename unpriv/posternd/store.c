@@ -109,6 +109,34 @@ static bool load(enum store_table id, void (*each)(void *arg, const void *row), 
 	}
 #include "unpriv/posternd/store.def"
 
+static int oldest_checkpoint(int64_t *id)
+{
+	sqlite3_stmt *s;
+	int rc = sqlite3_prepare_v2(store.db.sql, "SELECT min(id) FROM checkpoint", -1, &s, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(s);
+	*id = rc == SQLITE_ROW ? sqlite3_column_int64(s, 0) : 0;
+	sqlite3_finalize(s);
+	return rc == SQLITE_ROW ? SQLITE_OK : rc;
+}
+
+bool store_rollback_all(void)
+{
+	struct undone *list = NULL;
+	int64_t id;
+	int rc = oldest_checkpoint(&id);
+
+	if (rc != SQLITE_OK || id == 0)
+		return rc == SQLITE_OK;
+	rc = sqlite3_exec(store.db.sql, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+	if (rc == SQLITE_OK)
+		rc = undo_rollback(&store.db, id, &list);
+	sqlite3_exec(store.db.sql, rc == SQLITE_OK ? "COMMIT" : "ROLLBACK", NULL, NULL, NULL);
+	undone_free(list);
+	return rc == SQLITE_OK && sqlite3_get_autocommit(store.db.sql) != 0;
+}
+
 static void *serve(void *arg)
 {
 	struct change *list;
@@ -144,6 +172,8 @@ static void run_finished(void)
 		next = c->next;
 		if (c->err != 0)
 			log_error("state was not stored", "error=%s", strerror(c->err));
+		for (const struct undone *u = c->err == 0 ? c->undone : NULL; u != NULL; u = u->next)
+			c->each_undone(u->table, u->key, u->row);
 		if (c->done != NULL)
 			c->done(c->arg, c->err);
 		change_free(c);

@@ -72,6 +72,16 @@ void change_audit(struct change *c, const struct audit_row *row);
 #define KEY(id, type, name) void change_del_##id(struct change *c, col_##type name);
 #include "unpriv/posternd/store.def"
 
+// Of checkpoints, whose rows themselves are put like any others.  While there is one, what the network's rows were is kept beside them.
+// change_confirm: forgets a checkpoint and what was kept for it alone.  change_rollback: puts back what has changed since, forgets it and the
+// younger ones, and calls each() in the loop, before the change's own callback, for each row put back; row NULL: there is none of that key now.
+typedef void undo_cb(enum store_table table, const char *key, const void *row);
+void change_confirm(struct change *c, int64_t id);
+void change_rollback(struct change *c, int64_t id, undo_cb *each);
+
+// Puts back what the oldest checkpoint kept; between store_open and the loading of rows.  False when the database can't do it.
+bool store_rollback_all(void);
+
 // Called in the loop.  err: 0 once it is on disk; else ENOSPC, EROFS or EIO, and nothing of it was kept.
 typedef void store_cb(void *arg, int err);
 

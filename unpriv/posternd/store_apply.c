@@ -53,14 +53,29 @@ static int write_row(struct db *db, const struct write *w)
 	return finish_step(s);
 }
 
-static int apply_one(struct db *db, const struct change *c, uint8_t tail[STORE_HASH_SIZE])
+static int apply_write(struct db *db, struct change *c, const struct write *w, uint8_t tail[STORE_HASH_SIZE])
+{
+	int rc;
+
+	switch (w->kind) {
+	case WRITE_AUDIT: return db_audit(db, w, tail);
+	case WRITE_CONFIRM: return undo_confirm(db, w->v[0].num);
+	case WRITE_ROLLBACK: return undo_rollback(db, w->v[0].num, &c->undone);
+	case WRITE_PUT:
+	case WRITE_DEL: break;
+	}
+	rc = undo_note(db, w);
+	return rc == SQLITE_OK ? write_row(db, w) : rc;
+}
+
+static int apply_one(struct db *db, struct change *c, uint8_t tail[STORE_HASH_SIZE])
 {
 	uint8_t moved[STORE_HASH_SIZE];
 	int rc = run(db, "SAVEPOINT one");
 
 	memcpy(moved, tail, sizeof(moved));
 	for (const struct write *w = c->first; w != NULL && rc == SQLITE_OK; w = w->next)
-		rc = w->kind == WRITE_AUDIT ? db_audit(db, w, moved) : write_row(db, w);
+		rc = apply_write(db, c, w, moved);
 	if (rc == SQLITE_OK)
 		rc = run(db, "RELEASE one");
 	if (rc == SQLITE_OK)

@@ -39,6 +39,7 @@ void change_free(struct change *c)
 			free(w->v[i].text);
 		free(w);
 	}
+	undone_free(c->undone);
 	free(c);
 }
 
@@ -88,6 +89,17 @@ static void set_num(struct value *v, col_num num)
 		set_##type(&append(c, WRITE_DEL, TABLE_##id)->v[0], name);                                                                           \
 	}
 #include "unpriv/posternd/store.def"
+
+void change_confirm(struct change *c, int64_t id)
+{
+	append(c, WRITE_CONFIRM, TABLE_COUNT)->v[0].num = id;
+}
+
+void change_rollback(struct change *c, int64_t id, undo_cb *each)
+{
+	append(c, WRITE_ROLLBACK, TABLE_COUNT)->v[0].num = id;
+	c->each_undone = each;
+}
 
 void change_audit(struct change *c, const struct audit_row *row)
 {

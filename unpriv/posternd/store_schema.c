@@ -36,6 +36,11 @@ static const char *const upgrades[] = {
     "CREATE TABLE connection(name TEXT PRIMARY KEY NOT NULL, phase INTEGER NOT NULL, kind INTEGER NOT NULL, peer TEXT, a TEXT, b TEXT, "
     "tenant TEXT) STRICT;"
     "CREATE TABLE counter(name TEXT PRIMARY KEY NOT NULL, value INTEGER NOT NULL) STRICT;",
+    // checkpoints
+    "CREATE TABLE checkpoint(id INTEGER PRIMARY KEY NOT NULL, timeout_secs INTEGER NOT NULL, created_unix INTEGER NOT NULL, "
+    "deadline_unix INTEGER NOT NULL, identity TEXT, method TEXT) STRICT;"
+    "CREATE TABLE undo(checkpoint INTEGER NOT NULL, tbl TEXT NOT NULL, key TEXT NOT NULL, row TEXT, PRIMARY KEY(checkpoint, tbl, key)) STRICT;"
+    "CREATE INDEX undo_of_row ON undo(tbl, key, checkpoint);",
 };
 
 #define VERSION ((int)(sizeof(upgrades) / sizeof(*upgrades)))
@@ -92,6 +97,8 @@ static bool prepare(struct db *db)
 	for (enum store_table id = 0; id < TABLE_COUNT; id++)
 		if (!prepare_table(db, id))
 			return false;
+	if (!undo_prepare(db))
+		return false;
 	return sqlite3_prepare_v3(db->sql, "INSERT INTO audit(at_unix_ms,identity,method,params,result,request,hash) VALUES(?,?,?,?,?,?,?)", -1,
 	                          SQLITE_PREPARE_PERSISTENT, &db->audit, NULL) == SQLITE_OK;
 }
@@ -139,6 +146,7 @@ void db_close(struct db *db)
 	for (enum store_table id = 0; id < TABLE_COUNT; id++) {
 		sqlite3_finalize(db->put[id]);
 		sqlite3_finalize(db->del[id]);
+		sqlite3_finalize(db->note[id]);
 	}
 	sqlite3_finalize(db->audit);
 	sqlite3_close(db->sql);

@@ -1,9 +1,10 @@
 // LINK: helper/net/ct.o helper/net/ct_flush.o helper/net/ct_read.o helper/net/fw_read.o helper/net/stream.o helper/net/route.o
-// LINK: helper/net/address.o helper/net/ct_forward.o helper/net/fw.o helper/net/fw_answer.o helper/net/fw_batch.o helper/net/fw_expr.o helper/net/fw_foreign.o
-// LINK: helper/net/fw_list.o helper/net/fw_record.o helper/net/fw_rule.o helper/net/fw_set.o helper/net/fw_table.o helper/net/nfnl.o
-// LINK: helper/net/link.o helper/net/ping.o helper/net/rtnl.o
-// LINK: helper/net/sysctl.o helper/net/tap.o helper/common/cell.o helper/common/confine.o helper/common/fdpass.o helper/common/policy.o
-// LINK: helper/common/recheck.o helper/common/rules.o proto/helper.o proto/wire.o proto/wire_kinds.o proto/mp.o
+// LINK: helper/net/address.o helper/net/ct_forward.o helper/net/fw.o helper/net/fw_answer.o helper/net/fw_batch.o helper/net/fw_expr.o
+// LINK: helper/net/fw_foreign.o helper/net/fw_list.o helper/net/fw_record.o helper/net/fw_rule.o helper/net/fw_set.o helper/net/fw_table.o
+// LINK: helper/net/nfnl.o helper/net/link.o helper/net/ping.o helper/net/rtnl.o helper/net/sysctl.o helper/net/tap.o helper/common/cell.o
+// LINK: helper/common/confine.o helper/common/fdpass.o helper/common/policy.o helper/common/recheck.o helper/common/rules.o proto/helper.o
+// LINK: proto/wire.o proto/wire_kinds.o proto/mp.o helper/net/bag.o helper/net/checkpoint.o helper/net/revert.o helper/net/revert_links.o
+// LINK: helper/net/snapshot.o helper/net/snapshot_link.o helper/net/snapshot_route.o
 // LIBS: -lcap-ng -lnftnl -lmnl -lnl-3
 //
 // Each system call of each operation of the net cell fails once, and the system is afterwards as it was before.  The seam is sys.h: the real
@@ -25,6 +26,9 @@
 #define sys_append      real_append
 #define sys_seal        real_seal
 #define sys_close       real_close
+#define sys_checkpoints_read  real_checkpoints_read
+#define sys_checkpoints_write real_checkpoints_write
+#define sys_checkpoints_empty real_checkpoints_empty
 #include "helper/net/sys.c"
 #undef sys_open
 #undef sys_send
@@ -39,6 +43,9 @@
 #undef sys_append
 #undef sys_seal
 #undef sys_close
+#undef sys_checkpoints_read
+#undef sys_checkpoints_write
+#undef sys_checkpoints_empty
 #pragma GCC diagnostic pop
 
 #define CELL_IS_NET
@@ -123,6 +130,21 @@ int sys_seal(int fd)
 	return !lose && fails() ? -EBUSY : real_seal(fd);
 }
 
+int sys_checkpoints_read(void *buf, size_t len, off_t off)
+{
+	return !lose && fails() ? -EIO : real_checkpoints_read(buf, len, off);
+}
+
+int sys_checkpoints_write(const void *buf, size_t len, off_t off)
+{
+	return !lose && fails() ? -ENOSPC : real_checkpoints_write(buf, len, off);
+}
+
+int sys_checkpoints_empty(void)
+{
+	return !lose && fails() ? -EIO : real_checkpoints_empty();
+}
+
 void sys_close(int fd)
 {
 	real_close(fd);
@@ -177,6 +199,17 @@ static int fail_each(void)
 		}
 	}
 	return -1;
+}
+
+// The links alone, without their numbers, which new ones can't have, and the queue that an interface gets when it goes up first.
+static void look_at_links(char *to, size_t size)
+{
+	FILE *f = popen("ip -o link | sed 's/^[0-9]*//; s/ qdisc [a-z_]*//; s/ state [A-Z]*//' | sort", "r");
+	size_t n = f == NULL ? 0 : fread(to, 1, size - 1, f);
+
+	if (f != NULL)
+		pclose(f);
+	to[n] = '\0';
 }
 
 static void prepare(void)
@@ -392,6 +425,65 @@ TEST("E16: sysctl_set changes nothing when any of its calls fails")
 	CHECK_INT(fail_each(), 2);
 }
 
+static enum op_status checkpoint(enum op_id op, uint32_t id)
+{
+	request(op);
+	q.args.checkpoint_arm.id = id; // where all three have it
+	if (op == OP_checkpoint_arm)
+		q.args.checkpoint_arm.timeout_secs = 3600;
+	return call();
+}
+_Static_assert(offsetof(struct op_checkpoint_arm_args, id) == offsetof(struct op_checkpoint_revert_args, id) &&
+                   offsetof(struct op_checkpoint_arm_args, id) == offsetof(struct op_checkpoint_confirm_args, id),
+               "the three have it at one place");
+
+TEST("E16: a checkpoint isn't armed, and stays unconfirmed, when any of the calls for it fails")
+{
+	prepare();
+	request(OP_checkpoint_arm);
+	q.args.checkpoint_arm.id = 5;
+	q.args.checkpoint_arm.timeout_secs = 3600;
+	CHECK_INT(fail_each(), 7); // dumps of links, addresses, routes twice, tables; the links into the file, the head
+	left = 1;
+	CHECK_STR(op_status_name(checkpoint(OP_checkpoint_confirm, 5)), "io");
+	left = 0;
+	CHECK_STR(op_status_name(checkpoint(OP_checkpoint_confirm, 5)), "ok");
+	CHECK_STR(op_status_name(checkpoint(OP_checkpoint_confirm, 5)), "not_found");
+	clean();
+}
+
+// What was pt-br0 with a port becomes pt-br1 and a port without a bridge.
+static const char change[] = "ip link del pt-br0 && ip link set pt-t1 mtu 1300 up && ip link add pt-br1 type bridge && "
+                             "ip link set pt-br1 alias postern:bridge";
+
+TEST("E16: a revert of which any call fails says so, and the next one does what it left")
+{
+	for (unsigned n = 1; n < 60; n++) {
+		uint32_t failed;
+
+		prepare();
+		CHECK(system("ip link set pt-t0 master pt-br0") == 0);
+		look_at_links(before, sizeof(before));
+		CHECK_STR(op_status_name(checkpoint(OP_checkpoint_arm, 2)), "ok");
+		CHECK_STR(op_status_name(checkpoint(OP_checkpoint_arm, 3)), "ok");
+		CHECK(system(change) == 0);
+		left = n;
+		CHECK_STR(op_status_name(checkpoint(OP_checkpoint_revert, 3)), "ok");
+		failed = c.rep.res.checkpoint_revert.failed;
+		CHECK(left == 0 || failed == 0);
+		CHECK(failed == 0 || c.rep.res.checkpoint_revert.trouble[0] != '\0');
+		n = left > 0 ? 60 : n; // it was longer than all calls
+		left = 0;
+		CHECK_STR(op_status_name(checkpoint(OP_checkpoint_revert, 2)), "ok");
+		CHECK_INT(c.rep.res.checkpoint_revert.failed, 0);
+		look_at_links(after, sizeof(after));
+		clean();
+		if (strcmp(before, after) != 0)
+			printf("# call %u: before:\n%s\n# after:\n%s\n", n, before, after);
+		CHECK(strcmp(before, after) == 0);
+	}
+}
+
 TEST("F7: an answer that was lost isn't taken for the next request's")
 {
 	prepare();
@@ -423,6 +515,8 @@ int main(void)
 		printf("ok - E16: the net cell leaves no trace of what fails # SKIP needs root\n");
 		return 0;
 	}
+	if (dup2(memfd_create("checkpoints", 0), CELL_FD_CHECKPOINTS) != CELL_FD_CHECKPOINTS)
+		return 1;
 	dir = open("/dev/net", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0 || dup2(dir, CELL_FD_EXTRA) != CELL_FD_EXTRA || real_open(paths, &npaths) != NULL)
 		return 1;

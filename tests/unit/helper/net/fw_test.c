@@ -2,8 +2,9 @@
 // LINK: helper/net/fw_foreign.o helper/net/fw_list.o helper/net/fw_record.o helper/net/fw_rule.o helper/net/fw_set.o helper/net/fw_table.o
 // LINK: helper/net/nfnl.o helper/net/link.o helper/net/ping.o helper/net/rtnl.o helper/net/sys.o helper/net/sysctl.o helper/net/tap.o
 // LINK: helper/net/ct.o helper/net/ct_flush.o helper/net/ct_read.o helper/net/fw_read.o helper/net/stream.o helper/net/route.o
-// LINK: helper/common/cell.o helper/common/confine.o helper/common/fdpass.o helper/common/policy.o helper/common/recheck.o helper/common/rules.o
-// LINK: proto/helper.o proto/wire.o proto/wire_kinds.o proto/mp.o
+// LINK: helper/common/cell.o helper/common/confine.o helper/common/fdpass.o helper/common/policy.o helper/common/recheck.o
+// LINK: helper/common/rules.o proto/helper.o proto/wire.o proto/wire_kinds.o proto/mp.o helper/net/bag.o helper/net/checkpoint.o
+// LINK: helper/net/revert.o helper/net/revert_links.o helper/net/snapshot.o helper/net/snapshot_link.o helper/net/snapshot_route.o
 // LIBS: -lcap-ng -lnftnl -lmnl -lnl-3
 //
 // The firewall's operations on the real kernel, in a network namespace that the test makes, through cell_handle() as the broker would call them.
@@ -491,7 +492,7 @@ int main(void)
 		printf("ok - the firewall's operations do on the kernel what they say # SKIP needs root\n");
 		return 0;
 	}
-	if (sys_open(paths, &npaths) != NULL || !sh("ip link set lo up"))
+	if (dup2(memfd_create("checkpoints", 0), CELL_FD_CHECKPOINTS) != CELL_FD_CHECKPOINTS || sys_open(paths, &npaths) != NULL || !sh("ip link set lo up"))
 		return 1;
 	policy_default(&c.policy);
 	c.policy.limits.rules = 20000;

@@ -1,9 +1,10 @@
 // LINK: helper/net/ct.o helper/net/ct_flush.o helper/net/ct_read.o helper/net/fw_read.o helper/net/stream.o helper/net/route.o
-// LINK: helper/net/address.o helper/net/ct_forward.o helper/net/fw.o helper/net/fw_answer.o helper/net/fw_batch.o helper/net/fw_expr.o helper/net/fw_foreign.o
-// LINK: helper/net/fw_list.o helper/net/fw_record.o helper/net/fw_rule.o helper/net/fw_set.o helper/net/fw_table.o helper/net/nfnl.o
-// LINK: helper/net/link.o helper/net/ping.o helper/net/rtnl.o helper/net/sys.o
-// LINK: helper/net/sysctl.o helper/net/tap.o helper/common/cell.o helper/common/confine.o helper/common/fdpass.o helper/common/policy.o
-// LINK: helper/common/recheck.o helper/common/rules.o proto/helper.o proto/wire.o proto/wire_kinds.o proto/mp.o
+// LINK: helper/net/address.o helper/net/ct_forward.o helper/net/fw.o helper/net/fw_answer.o helper/net/fw_batch.o helper/net/fw_expr.o
+// LINK: helper/net/fw_foreign.o helper/net/fw_list.o helper/net/fw_record.o helper/net/fw_rule.o helper/net/fw_set.o helper/net/fw_table.o
+// LINK: helper/net/nfnl.o helper/net/link.o helper/net/ping.o helper/net/rtnl.o helper/net/sys.o helper/net/sysctl.o helper/net/tap.o
+// LINK: helper/common/cell.o helper/common/confine.o helper/common/fdpass.o helper/common/policy.o helper/common/recheck.o
+// LINK: helper/common/rules.o proto/helper.o proto/wire.o proto/wire_kinds.o proto/mp.o helper/net/bag.o helper/net/checkpoint.o
+// LINK: helper/net/revert.o helper/net/revert_links.o helper/net/snapshot.o helper/net/snapshot_link.o helper/net/snapshot_route.o
 // LIBS: -lcap-ng -lnftnl -lmnl -lnl-3
 //
 // The net cell's operations on the real kernel, in a network namespace that the test makes, through cell_handle() as the broker would call
@@ -436,6 +437,8 @@ int main(void)
 	}
 	// /proc/sys/net shows the namespace of whoever looks; /sys, which `ip` reads nothing of, is left alone.
 	dir = open("/dev/net", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dup2(memfd_create("checkpoints", 0), CELL_FD_CHECKPOINTS) != CELL_FD_CHECKPOINTS)
+		return 1;
 	if (dir < 0 || dup2(dir, CELL_FD_EXTRA) != CELL_FD_EXTRA || sys_open(paths, &npaths) != NULL || !sh("ip link set lo up"))
 		return 1;
 	policy_default(&c.policy);

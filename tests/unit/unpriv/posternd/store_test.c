@@ -1,4 +1,4 @@
-// LINK: unpriv/posternd/store.o unpriv/posternd/store_schema.o unpriv/posternd/store_apply.o unpriv/posternd/store_audit.o
+// LINK: unpriv/posternd/store.o unpriv/posternd/store_schema.o unpriv/posternd/store_apply.o unpriv/posternd/store_audit.o unpriv/posternd/store_undo.o
 // LINK: unpriv/posternd/store_change.o unpriv/posternd/mem.o unpriv/posternd/text.o unpriv/posternd/utf8.o unpriv/common/log.o
 // LIBS: -levent_core -lsqlite3 -lcrypto
 // The store against a real database in a scratch directory, and against a disk that fails: a VFS under SQLite whose writes can be refused.
@@ -374,6 +374,154 @@ TEST("kill -9 of the process loses no row that was called back")
 	CHECK(store_open(path, err, sizeof(err)));
 	store_load_tap(each_tap, NULL);
 	CHECK(rows >= last);
+	done();
+}
+
+// ---- checkpoints ----
+
+static char undone[256];
+
+static void each_undone(enum store_table table, const char *key, const void *row)
+{
+	const struct row_tap *t = row;
+
+	snprintf(undone + strlen(undone), sizeof(undone) - strlen(undone), "%d %s %lld;", table == TABLE_tap, key,
+	         t != NULL ? (long long)t->owner_uid : -1);
+}
+
+static void commit_and_wait(struct change *c)
+{
+	int before = calls;
+
+	store_commit(c, note, NULL);
+	wait_calls(before + 1);
+}
+
+static void put_tap(const char *name, int64_t owner, const char *vm)
+{
+	struct change *c = change_new();
+	struct row_tap t = tap(name);
+
+	t.owner_uid = owner;
+	t.vm = vm;
+	change_put_tap(c, &t);
+	commit_and_wait(c);
+}
+
+static void del_tap(const char *name)
+{
+	struct change *c = change_new();
+
+	change_del_tap(c, name);
+	commit_and_wait(c);
+}
+
+static void arm(int64_t id)
+{
+	struct change *c = change_new();
+
+	change_put_checkpoint(c, &(struct row_checkpoint){.id = id, .identity = "uid:0", .method = "m"});
+	commit_and_wait(c);
+}
+
+static void confirm(int64_t id)
+{
+	struct change *c = change_new();
+
+	change_confirm(c, id);
+	commit_and_wait(c);
+}
+
+static void roll_back(int64_t id)
+{
+	struct change *c = change_new();
+
+	undone[0] = '\0';
+	change_rollback(c, id, each_undone);
+	commit_and_wait(c);
+}
+
+TEST("a rollback gives rows back that were changed or deleted, takes those that came, tells each, and leaves a VM's alone")
+{
+	CHECK(fresh() && store_start(base));
+	put_tap("a", 1, NULL);
+	put_tap("b", 2, NULL);
+	arm(5);
+	put_tap("a", 11, NULL);
+	put_tap("a", 12, NULL);
+	del_tap("b");
+	put_tap("c", 3, NULL);
+	put_tap("v", 4, "vm");
+	roll_back(5);
+	CHECK_INT(last_err, 0);
+	CHECK(strstr(undone, "1 a 1;") != NULL && strstr(undone, "1 b 2;") != NULL && strstr(undone, "1 c -1;") != NULL && strchr(undone, 'v') == NULL);
+	put_tap("d", 9, NULL); // none pends: nothing is noted
+	roll_back(5);
+	CHECK_STR(undone, "");
+	reload();
+	CHECK_STR(seen, "a - 1;b - 2;d - 9;v - 4;");
+	done();
+}
+
+TEST("confirming a younger checkpoint hands what it noted to the older one, and an older one's end doesn't touch the younger")
+{
+	CHECK(fresh() && store_start(base));
+	put_tap("a", 1, NULL);
+	arm(5);
+	put_tap("a", 2, NULL);
+	arm(6);
+	put_tap("a", 3, NULL);
+	put_tap("b", 3, NULL);
+	confirm(6);
+	roll_back(5);
+	reload();
+	CHECK_STR(seen, "a - 1;");
+	CHECK(store_start(base));
+	arm(7);
+	put_tap("a", 2, NULL);
+	arm(8);
+	put_tap("a", 3, NULL);
+	confirm(7);
+	roll_back(8);
+	reload();
+	CHECK_STR(seen, "a - 2;");
+	done();
+}
+
+TEST("a store that is opened with pending checkpoints rolls back to the oldest, and has none then")
+{
+	CHECK(fresh() && store_start(base));
+	put_tap("a", 1, NULL);
+	arm(5);
+	put_tap("a", 2, NULL);
+	arm(6);
+	del_tap("a");
+	put_tap("b", 3, NULL);
+	store_close();
+	CHECK(store_open(path, err, sizeof(err)) && store_rollback_all());
+	rows = 0;
+	seen[0] = '\0';
+	store_load_tap(each_tap, NULL);
+	CHECK_STR(seen, "a - 1;");
+	CHECK(store_rollback_all());
+	done();
+}
+
+TEST("a rollback that the disk refuses changes nothing, and can be tried again")
+{
+	use_shim();
+	CHECK(fresh() && store_start(base));
+	put_tap("a", 1, NULL);
+	arm(5);
+	put_tap("a", 2, NULL);
+	write_fault = SQLITE_IOERR_WRITE;
+	roll_back(5);
+	CHECK(last_err != 0);
+	CHECK_STR(undone, "");
+	write_fault = SQLITE_OK;
+	roll_back(5);
+	CHECK_INT(last_err, 0);
+	CHECK_STR(undone, "1 a 1;");
 	done();
 }
 

@@ -1,0 +1,122 @@
+#!/usr/bin/python3
+import os
+import signal
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", "lib"))
+import e2e
+import ground
+from e2e import Client, call, dry, equal, fails, test, until, want
+
+e2e.enter()
+
+
+def build():
+    call("net.bridge.add", name="pt-br0", address="10.73.0.1/24", mac="02:00:00:00:73:01")
+    call("net.vm.create_tap", name="pt-t0", bridge="pt-br0", mtu=1400, owner_uid=900000)
+    call("net.nat.add_snat", source="10.73.0.0/24")
+
+
+def tear_down():
+    call("net.nat.remove_snat", source="10.73.0.0/24")
+    call("net.vm.delete_tap", name="pt-t0")
+    call("net.bridge.delete", name="pt-br0")
+
+
+@test("net.checkpoint.rollback brings back what was deleted, takes what came, and restores the rows")
+def _():
+    build()
+    before = {k: v for k, v in e2e.links()["pt-t0"].items() if k in ("mtu", "master", "address", "flags")}
+    table = ground.run("nft", "list", "table", "inet", "postern")
+    rows = [call(m) for m in ("net.vm.list", "net.nat.status")]
+    number = call("net.checkpoint.create", timeout_secs=600)["checkpoint"]["id"]
+    tear_down()
+    call("net.bridge.add", name="pt-br9")
+    call("net.nat.add_snat", source="10.99.0.0/24")
+    dry("net.checkpoint.rollback", id=number)
+    result = call("net.checkpoint.rollback", id=number)
+    equal((result["changed"], result["removed"], result["failed"]), (True, 1, 0), "the answer %r" % result)
+    equal({k: v for k, v in e2e.links()["pt-t0"].items() if k in before}, before, "the tap")
+    want("pt-br9" not in e2e.links(), "what came is there still")
+    equal(ground.run("nft", "list", "table", "inet", "postern"), table, "the firewall's table")
+    equal([call(m) for m in ("net.vm.list", "net.nat.status")], rows, "the rows")
+    fails("net.checkpoint.rollback", -32000, "not_found", id=number)
+    tear_down()
+
+
+@test("what a checkpoint goes back to is what it was when it was made, through any number of changes of the same thing")
+def _():
+    call("net.bridge.add", name="pt-br0", mtu=1400)
+    number = call("net.checkpoint.create", timeout_secs=600)["checkpoint"]["id"]
+    for mtu in (1300, 1200, 1100):
+        call("net.bridge.delete", name="pt-br0")
+        call("net.bridge.add", name="pt-br0", mtu=mtu)
+    call("net.checkpoint.rollback", id=number)
+    equal(e2e.links()["pt-br0"]["mtu"], 1400, "the MTU")
+    equal(call("net.bridge.add", name="pt-br0", mtu=1400)["changed"], False, "changed of the same again")
+    call("net.bridge.delete", name="pt-br0")
+
+
+@test("after the daemon is killed, or ends in good order, the state of the checkpoint is there again, in kernel and rows, and none pends")
+def _():
+    for number in (signal.SIGKILL, signal.SIGTERM):
+        build()
+        call("net.checkpoint.create", timeout_secs=600)
+        call("net.checkpoint.create", timeout_secs=600)
+        tear_down()
+        call("net.bridge.add", name="pt-br9")
+        _, worker = e2e.daemon()
+        os.kill(worker, number)
+        until(lambda: not os.path.exists("/proc/%d" % worker), 10)
+        e2e._client = None
+
+        def back():
+            try:
+                return Client(timeout=5)("net.checkpoint.list")["checkpoints"] == []
+            except (OSError, ValueError, e2e.Failed):
+                return False
+
+        until(back, 20, 0.1)
+        equal(call("net.bridge.add", name="pt-br0", address="10.73.0.1/24", mac="02:00:00:00:73:01")["changed"], False, "changed of the bridge")
+        links = e2e.links()
+        want("pt-br9" not in links and links["pt-t0"]["master"] == "pt-br0", "links are %r" % sorted(links))
+        want("10.73.0.0/24" in ground.run("nft", "list", "ruleset"), "the translation is gone")
+        equal(len(call("net.nat.status")["snat"]), 1, "translations of the rows")
+        tear_down()
+
+
+@test("a tenant neither makes, nor sees, nor goes back to a checkpoint")
+def _():
+    with open("/etc/postern/acl.toml", "a") as f:
+        f.write('\n[[group]]\nname = "t"\nusers = ["uid:900321"]\n\n[[ace]]\nright = "admin"\ngroups = ["t"]\ntenant = "a"\n')
+    os.kill(e2e.daemon()[1], signal.SIGHUP)
+    number = call("net.checkpoint.create", timeout_secs=600)["checkpoint"]["id"]
+
+    def as_tenant(method, **params):
+        read, write = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                os.setresgid(64990, 64990, 64990)
+                os.setresuid(900321, 900321, 900321)
+                try:
+                    said = "ok %r" % (Client()(method, **params),)
+                except e2e.Error as e:
+                    said = "%d %s" % (e.code, e.data.get("kind"))
+                os.write(write, said.encode())
+            finally:
+                os._exit(0)
+        os.waitpid(pid, 0)
+        os.close(write)
+        with os.fdopen(read) as f:
+            return f.read()
+
+    until(lambda: "tenant" in as_tenant("rpc.whoami"), 5)
+    for method, params in (("create", {}), ("confirm", {"id": number}), ("rollback", {"id": number})):
+        equal(as_tenant("net.checkpoint." + method, **params), "-32000 denied_by_policy", "the answer to " + method)
+    equal(as_tenant("net.checkpoint.list"), "ok {'checkpoints': []}", "the list")
+    equal(len(call("net.checkpoint.list")["checkpoints"]), 1, "checkpoints")
+    call("net.checkpoint.rollback", id=number)
+
+
+e2e.main()
