@@ -60,7 +60,7 @@ PROTO_GUEST := $(PROTO_WIRE) $(BUILD)/obj/proto/guest.o
 PROTO_RPC := $(BUILD)/obj/proto/rpc.o
 
 posternd_OBJS = $(call objs,unpriv/posternd) $(call objs,unpriv/common) $(PROTO_HELPER) $(BUILD)/obj/proto/guest.o $(PROTO_RPC)
-posternd_LIBS = -levent_core -ljansson -lsqlite3 -lcrypto -lcap-ng
+posternd_LIBS = -levent_core -ljansson -lsqlite3 -lcrypto -lcap-ng -lnftnl
 postern_OBJS  = $(call objs,unpriv/postern) $(call objs,unpriv/common) $(PROTO_HELPER) $(BUILD)/obj/proto/guest.o $(PROTO_RPC)
 postern_LIBS  = -ljansson
 postern-keeper_OBJS = $(call objs,unpriv/keeper) $(BUILD)/obj/unpriv/common/vmspec.o

@@ -123,7 +123,10 @@ static void answer_if_whole(struct listing *l)
 static void on_data(void *arg, const uint8_t *bytes, size_t len)
 {
 	struct listing *l = arg;
-	size_t taken = l->rq != NULL && l->left.len == 0 ? take(l, bytes, len) : 0;
+	size_t taken;
+
+	len -= len % sizeof(struct ct_record);
+	taken = l->rq != NULL && l->left.len == 0 ? take(l, bytes, len) : 0;
 
 	text_add(&l->left, bytes + taken, len - taken);
 	if (l->rq != NULL)

@@ -15,6 +15,7 @@
 #include "unpriv/posternd/event_publish.h"
 #include "unpriv/posternd/event_wait.h"
 #include "unpriv/posternd/events.h"
+#include "unpriv/posternd/firewall.h"
 #include "unpriv/posternd/gate.h"
 #include "unpriv/posternd/guard.h"
 #include "unpriv/posternd/helper_client.h"
@@ -115,6 +116,7 @@ void state_stop(void)
 	ovs_ctl_stop();
 	helper_client_stop();
 	conntrack_stop();
+	firewall_stop();
 	for (struct vm *vm = vm_first(); vm != NULL; vm = vm_next(vm)) {
 		vm_act_cancel(vm);
 		endpoint_close(vm->exec_endpoint);
