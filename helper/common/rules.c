@@ -103,6 +103,8 @@ const char *rules_refuse(const struct policy *p, enum op_id op, const union op_a
 	case OP_checkpoint_arm:
 	case OP_checkpoint_confirm:
 	case OP_checkpoint_revert:
+	case OP_event_socket:
+	case OP_uplinks:
 	case OP_sysctl_set: return NULL;
 	case OP_link_add: return link_add(p, &a->link_add);
 	case OP_link_set: return link_set(p, &a->link_set);

@@ -7,5 +7,6 @@
 #define NET_FD_IP6   9 // /proc/sys/net/ipv6/conf/all; absent on a kernel without IPv6
 #define NET_FD_ROUTE 20
 #define NET_FD_NFT   21
+#define NET_FD_EVENT 22 // hears of nftables' changes; for the daemon
 
 #endif

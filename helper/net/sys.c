@@ -1,12 +1,16 @@
 // The net cell's system calls.  See sys.h.
 #include "helper/net/sys.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
 #include <linux/landlock.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -61,6 +65,32 @@ static bool netlink_open(int protocol, int number)
 	       setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0 && fix(fd, number);
 }
 
+// Lets no notification pass of what we ourselves changed: its nlmsg_pid is that of our socket.  A filter loads it in network byte order.
+static bool pass_foreign(int fd, uint32_t ours)
+{
+	struct sock_filter f[] = {
+	    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_pid)),
+	    BPF_JUMP(BPF_JMP | BPF_K | BPF_JEQ, htonl(ours), 0, 1),
+	    BPF_STMT(BPF_RET | BPF_K, 0),
+	    BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	const struct sock_fprog program = {.len = sizeof(f) / sizeof(*f), .filter = f};
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == 0;
+}
+
+// In its group before any right is dropped: nobody can put it into another one later without that right.
+static bool event_open(void)
+{
+	const struct sockaddr_nl group = {.nl_family = AF_NETLINK, .nl_groups = 1u << (NFNLGRP_NFTABLES - 1)};
+	struct sockaddr_nl own = {0};
+	socklen_t len = sizeof(own);
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
+
+	return fd >= 0 && getsockname(NET_FD_NFT, (struct sockaddr *)&own, &len) == 0 && pass_foreign(fd, own.nl_pid) &&
+	       bind(fd, (const struct sockaddr *)&group, sizeof(group)) == 0 && fix(fd, NET_FD_EVENT);
+}
+
 static bool directory_open(const char *path, int number)
 {
 	return fix(open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), number);
@@ -75,6 +105,8 @@ const char *sys_open(struct confine_path *paths, size_t *npaths)
 		return "rtnetlink";
 	if (!netlink_open(NETLINK_NETFILTER, NET_FD_NFT))
 		return "nfnetlink";
+	if (!event_open())
+		return "nfnetlink's events";
 	if (!directory_open("/proc/sys/net/ipv4", NET_FD_IP4))
 		return "/proc/sys/net/ipv4";
 	paths[(*npaths)++] = (struct confine_path){CELL_FD_EXTRA, ACCESS_RW | ACCESS_IOCTL_DEV};
@@ -149,6 +181,13 @@ uint64_t sys_now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+int sys_event_socket(void)
+{
+	int fd = fcntl(NET_FD_EVENT, F_DUPFD_CLOEXEC, 0);
+
+	return fd < 0 ? -errno : fd;
 }
 
 int sys_tap_open(const char *name, uint16_t flags)

@@ -39,6 +39,9 @@ ssize_t sys_stream_receive(int fd, void *buf, size_t cap);
 // CLOCK_MONOTONIC in nanoseconds.
 uint64_t sys_now_ns(void);
 
+// Another descriptor of the one socket that hears of nftables' changes; the cell itself never reads from it.
+int sys_event_socket(void);
+
 // Opens a queue of tap `name` (IFF_TAP and IFF_NO_PI and flags: IFF_VNET_HDR, IFF_MULTI_QUEUE, IFF_TUN_EXCL).  Returns its descriptor.
 int sys_tap_open(const char *name, uint16_t flags);
 
@@ -69,7 +72,7 @@ int sys_checkpoints_write(const void *buf, size_t len, off_t off);
 // Gives the file's memory back.
 int sys_checkpoints_empty(void);
 
-// Closes a descriptor that sys_memfd(), sys_tap_open() or sys_stream_open() gave.
+// Closes a descriptor that sys_memfd(), sys_tap_open(), sys_event_socket() or sys_stream_open() gave.
 void sys_close(int fd);
 
 #endif

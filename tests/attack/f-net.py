@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 """F: names, indices and taps that aren't the daemon's to use; and the net operations within their bounds.  LIMIT: 240"""
+import errno
 import fcntl
 import json
 import os
+import socket
 import struct
 import sys
 import threading
@@ -560,6 +562,79 @@ def _():
                          {"device": "pt-br0", "gateway": via("224.0.0.5")}):
                 helper.refused("route_add", {**base, **more}, ("not_found", "io", "denied"))
         unworld(helper)
+
+
+NFNL_TABLE, BATCH = 0x0a00, (0x10, 0x11)  # nf_tables' NEWTABLE; NFNL_MSG_BATCH_BEGIN and _END
+
+
+def nfnl(kind, flags, attrs=b"", seq=1, res=0):
+    body = struct.pack("=BBH", 1, 0, socket.htons(res)) + attrs
+    return struct.pack("=IHHII", 16 + len(body), kind, 1 | flags, seq, 0) + body
+
+
+def told(s):
+    """The error number that the kernel answers with."""
+    while True:
+        data = s.recv(65536)
+        kind, = struct.unpack_from("=H", data, 4)
+        if kind == 2:
+            return -struct.unpack_from("=i", data, 16)[0]
+
+
+@test("F7: the event socket only listens: every request on it, every other group and every option that takes a right is EPERM to the daemon")
+def _():
+    name = struct.pack("=HH", 4 + 8, 1) + b"hostile\0"
+    batch = nfnl(BATCH[0], 0, res=10) + nfnl(NFNL_TABLE, 0x604, name, 2) + nfnl(BATCH[1], 0, seq=3, res=10)
+    requests = {"a table": batch, "a dump of tables": nfnl(NFNL_TABLE + 1, 0x300), "a dump of rules": nfnl(NFNL_TABLE + 7, 0x300), "the generation": nfnl(NFNL_TABLE + 16, 4),
+                "a dump of connections": nfnl(0x0101, 0x300), "a flush of connections": nfnl(0x0102, 4)}
+    before = hostile.state()
+    with Helper() as helper:
+        _, (fd,) = helper.ok("event_socket")
+        s = socket.socket(fileno=fd)
+        s.settimeout(5)
+        ground.run("nft", "add", "table", "inet", "foreign")
+        want(s.recv(65536), "it hears nothing")
+        ground.run("nft", "delete", "table", "inet", "foreign")
+        pid = os.fork()
+        if pid == 0:
+            wrong = []
+            try:
+                hostile.become_daemon()
+                s.setblocking(False)
+                try:
+                    while s.recv(65536):
+                        pass
+                except BlockingIOError:
+                    s.settimeout(5)
+                for what, request in requests.items():
+                    s.send(request)
+                    if told(s) != errno.EPERM:
+                        wrong.append(what)
+                for group in range(1, 33):
+                    try:
+                        s.setsockopt(270, 1, group)  # NETLINK_ADD_MEMBERSHIP
+                        wrong.append("group %d" % group)
+                    except PermissionError:
+                        pass
+                for what, level, option in (("SO_RCVBUFFORCE", 1, 33), ("NETLINK_LISTEN_ALL_NSID", 270, 8)):
+                    try:
+                        s.setsockopt(level, option, 1)
+                        wrong.append(what)
+                    except PermissionError:
+                        pass
+                try:
+                    s.bind((0, 0xffffffff))
+                    wrong.append("bind to every group")
+                except OSError:
+                    pass
+            except BaseException as e:
+                wrong.append(repr(e))
+            os.write(2, ("%r\n" % wrong).encode() if wrong else b"")
+            os._exit(1 if wrong else 0)
+        equal(os.waitpid(pid, 0)[1], 0, "what a daemon got through (on standard error)")
+        s.close()
+        helper.serves()
+    hostile.unchanged(before)
 
 
 def clear():

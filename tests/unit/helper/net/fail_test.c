@@ -1,7 +1,7 @@
 // LINK: helper/net/ct.o helper/net/ct_flush.o helper/net/ct_read.o helper/net/fw_read.o helper/net/stream.o helper/net/route.o
 // LINK: helper/net/address.o helper/net/ct_forward.o helper/net/fw.o helper/net/fw_answer.o helper/net/fw_batch.o helper/net/fw_expr.o
 // LINK: helper/net/fw_foreign.o helper/net/fw_list.o helper/net/fw_record.o helper/net/fw_rule.o helper/net/fw_set.o helper/net/fw_table.o
-// LINK: helper/net/nfnl.o helper/net/link.o helper/net/ping.o helper/net/rtnl.o helper/net/sysctl.o helper/net/tap.o helper/common/cell.o
+// LINK: helper/net/nfnl.o helper/net/watch.o helper/net/link.o helper/net/ping.o helper/net/rtnl.o helper/net/sysctl.o helper/net/tap.o helper/common/cell.o
 // LINK: helper/common/confine.o helper/common/fdpass.o helper/common/policy.o helper/common/recheck.o helper/common/rules.o proto/helper.o
 // LINK: proto/wire.o proto/wire_kinds.o proto/mp.o helper/net/bag.o helper/net/checkpoint.o helper/net/revert.o helper/net/revert_links.o
 // LINK: helper/net/snapshot.o helper/net/snapshot_link.o helper/net/snapshot_route.o
@@ -16,6 +16,7 @@
 #define sys_open        real_open
 #define sys_send        real_send
 #define sys_receive     real_receive
+#define sys_event_socket real_event_socket
 #define sys_tap_open    real_tap_open
 #define sys_tap_owner   real_tap_owner
 #define sys_tap_persist real_tap_persist
@@ -33,6 +34,7 @@
 #undef sys_open
 #undef sys_send
 #undef sys_receive
+#undef sys_event_socket
 #undef sys_tap_open
 #undef sys_tap_owner
 #undef sys_tap_persist
@@ -83,6 +85,11 @@ int sys_send(enum sys_socket s, const void *buf, size_t len)
 ssize_t sys_receive(enum sys_socket s, void *buf, size_t cap, bool wait)
 {
 	return lose && wait && fails() ? -ENOBUFS : real_receive(s, buf, cap, wait);
+}
+
+int sys_event_socket(void)
+{
+	return !lose && fails() ? -EMFILE : real_event_socket();
 }
 
 int sys_tap_open(const char *name, uint16_t flags)

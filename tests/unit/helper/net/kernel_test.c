@@ -1,7 +1,7 @@
 // LINK: helper/net/ct.o helper/net/ct_flush.o helper/net/ct_read.o helper/net/fw_read.o helper/net/stream.o helper/net/route.o
 // LINK: helper/net/address.o helper/net/ct_forward.o helper/net/fw.o helper/net/fw_answer.o helper/net/fw_batch.o helper/net/fw_expr.o
 // LINK: helper/net/fw_foreign.o helper/net/fw_list.o helper/net/fw_record.o helper/net/fw_rule.o helper/net/fw_set.o helper/net/fw_table.o
-// LINK: helper/net/nfnl.o helper/net/link.o helper/net/ping.o helper/net/rtnl.o helper/net/sys.o helper/net/sysctl.o helper/net/tap.o
+// LINK: helper/net/nfnl.o helper/net/watch.o helper/net/link.o helper/net/ping.o helper/net/rtnl.o helper/net/sys.o helper/net/sysctl.o helper/net/tap.o
 // LINK: helper/common/cell.o helper/common/confine.o helper/common/fdpass.o helper/common/policy.o helper/common/recheck.o
 // LINK: helper/common/rules.o proto/helper.o proto/wire.o proto/wire_kinds.o proto/mp.o helper/net/bag.o helper/net/checkpoint.o
 // LINK: helper/net/revert.o helper/net/revert_links.o helper/net/snapshot.o helper/net/snapshot_link.o helper/net/snapshot_route.o
@@ -18,6 +18,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -204,6 +205,63 @@ TEST("F5: a link of somebody else's, under our prefix, is neither changed nor de
 	CHECK_DENIED(tap("pt-foreign", NULL), "a link without our mark");
 	CHECK(sh("ip link del pt-foreign"));
 	CHECK_OK(del("pt-br0", NULL));
+}
+
+// Messages that wait on the socket.
+static int heard(int fd)
+{
+	int n = 0;
+
+	while (recv(fd, text, sizeof(text), MSG_DONTWAIT) > 0)
+		n++;
+	return n;
+}
+
+TEST("event_socket: hears what others change of nftables, and each call hands over the same socket")
+{
+	int fd;
+
+	request(OP_event_socket);
+	CHECK_OK(call());
+	fd = dup(out[RESFD_event_socket_socket]);
+	heard(fd);
+	CHECK(sh("nft add table inet other"));
+	CHECK(heard(fd) > 0);
+	request(OP_event_socket);
+	CHECK_OK(call());
+	CHECK(sh("nft delete table inet other"));
+	CHECK(heard(out[RESFD_event_socket_socket]) > 0);
+	CHECK_INT(heard(fd), 0);
+	close(fd);
+}
+
+TEST("event_socket: hears nothing of what the cell itself changes")
+{
+	int memfd = memfd_create("records", MFD_CLOEXEC | MFD_ALLOW_SEALING), fd;
+	struct fw_record r = {.kind = FW_MASQUERADE, .source = {.family = 4, .prefix = 24, .addr = {10, 9}}, .comment = "snat-1"};
+
+	CHECK(write(memfd, &r, sizeof(r)) == sizeof(r) && fcntl(memfd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0);
+	request(OP_event_socket);
+	CHECK_OK(call());
+	fd = dup(out[RESFD_event_socket_socket]);
+	heard(fd);
+	request(OP_fw_commit);
+	q.args.fw_commit.count = 1;
+	CHECK_OK(call_fds(&memfd, 1));
+	CHECK_INT(heard(fd), 0);
+	CHECK(sh("nft delete table inet postern"));
+	CHECK(heard(fd) > 0);
+	close(fd);
+	close(memfd);
+}
+
+TEST("uplinks: those of the policy, in its order")
+{
+	request(OP_uplinks);
+	CHECK_OK(call());
+	CHECK_INT(c.rep.res.uplinks.names.n, c.policy.net.uplinks.n);
+	for (uint32_t i = 0; i < c.policy.net.uplinks.n; i++)
+		CHECK_STR(c.rep.res.uplinks.names.v[i], c.policy.net.uplinks.v[i]);
 }
 
 TEST("links_del: what is gone already is passed over, and counted out")
