@@ -119,6 +119,54 @@ def _():
         equal(f.read(), "1\n", "ip_forward")
 
 
+@test("the firewall's table comes back after another tool's nft flush ruleset, and what is another's stays gone")
+def _():
+    ground.run("nft", "add", "table", "ip", "other")
+    before, start = table(), last()
+    want("masquerade" in before, before)
+    ground.run("nft", "flush", "ruleset")
+    told(start, ("firewall", "table inet postern"))
+    equal(table(), before, "the table")
+    equal(events(start, "net.drift")[0]["object"]["actual"], "missing", "what the event says")
+    equal(ground.run("nft", "list", "tables").split(), ["table", "inet", "postern"], "the tables")
+
+
+@test("an element that is deleted, a rule that is added and a chain that is changed come back as they were")
+def _():
+    before = table()
+    for change in (("flush", "set", "inet", "postern", masquerade_set()), ("add", "chain", "inet", "postern", "intruder"), ("flush", "chain", "inet", "postern", "postrouting")):
+        start = last()
+        ground.run("nft", *change)
+        until(lambda: events(start, "net.restored"), SECONDS)
+        equal(table(), before, "the table after nft " + " ".join(change))
+        want(ids(start, "net.drift") and all(kind in ("firewall", "nat") for kind, _ in ids(start, "net.drift")), ids(start, "net.drift"))
+
+
+@test("another table's changes wake nobody")
+def _():
+    start = last()
+    for i in range(20):
+        ground.run("nft", "add", "table", "inet", "other")
+        ground.run("nft", "delete", "table", "inet", "other")
+    equal((events(start), call("net.verify")["in_sync"]), ([], True), "events and in_sync")
+
+
+def table():
+    return ground.run("nft", "list", "table", "inet", "postern")
+
+
+def masquerade_set():
+    """The set that the test's source stands in."""
+    name = None
+    for line in table().splitlines():
+        words = line.split()
+        if words[:1] in (["set"], ["map"]):
+            name = words[1]
+        if "10.75.0.0/24" in line:
+            return name
+    raise Failed("no set has it")
+
+
 @test("what postern's own methods change is no drift, however fast")
 def _():
     start = last()

@@ -7,14 +7,15 @@
 
 // In the order in which they are put right: what stands on another comes after it.
 enum drift_fix {
-	FIX_BRIDGE,  // made again, with its address
-	FIX_TAP,     // made again
-	FIX_PAIR,    // a connection's pair of ports, made again
-	FIX_LINK,    // MTU, MAC, up and bridge of a link that is there
-	FIX_ADDRESS, // given again
-	FIX_ROUTE,   // added again
-	FIX_SYSCTL,  // forwarding turned on again
-	FIX_NONE,    // only reported
+	FIX_BRIDGE,   // made again, with its address
+	FIX_TAP,      // made again
+	FIX_PAIR,     // a connection's pair of ports, made again
+	FIX_LINK,     // MTU, MAC, up and bridge of a link that is there
+	FIX_ADDRESS,  // given again
+	FIX_ROUTE,    // added again
+	FIX_SYSCTL,   // forwarding turned on again
+	FIX_FIREWALL, // the table as a whole, committed again
+	FIX_NONE,     // only reported
 };
 
 struct drift_item {
@@ -30,6 +31,7 @@ struct drift_list {
 	struct arena arena;
 	struct drift_item *v;
 	size_t n, room;
+	bool firewall_unread; // the helper couldn't be asked: firewall and nat weren't looked at
 };
 
 // Room for one more, zeroed but for these.  tenant is copied.

@@ -9,12 +9,13 @@
 #include "unpriv/posternd/bridge.h"
 #include "unpriv/posternd/cache.h"
 #include "unpriv/posternd/connection.h"
+#include "unpriv/posternd/nat.h"
 #include "unpriv/posternd/route.h"
 #include "unpriv/posternd/tap.h"
 #include "unpriv/posternd/task.h"
 #include "unpriv/posternd/verify_rows.h"
 
-enum act { ACT_LINK_ADD, ACT_TAP_CREATE, ACT_PAIR_ADD, ACT_LINK_SET, ACT_ADDRESS_ADD, ACT_ROUTE_ADD, ACT_SYSCTL };
+enum act { ACT_LINK_ADD, ACT_TAP_CREATE, ACT_PAIR_ADD, ACT_LINK_SET, ACT_ADDRESS_ADD, ACT_ROUTE_ADD, ACT_SYSCTL, ACT_FIREWALL };
 
 struct step {
 	enum act act;
@@ -148,6 +149,7 @@ static bool build(const struct step *s, enum op_id *op, union op_args *a)
 	case ACT_LINK_SET: *op = OP_link_set; return link_set(s, &a->link_set);
 	case ACT_ADDRESS_ADD: *op = OP_address_add; return address_add(s, &a->address_add);
 	case ACT_ROUTE_ADD: *op = OP_route_add; return route_add(s, &a->route_add);
+	case ACT_FIREWALL: return false; // see ask
 	case ACT_SYSCTL: *op = OP_sysctl_set; return sysctl_set(s, &a->sysctl_set);
 	}
 	return false;
@@ -161,20 +163,32 @@ static void judge(const struct step *s, const struct priv_reply *r)
 		log_warn("not put right", "what=%s why=%s", s->id, priv_error(r));
 }
 
+// Asks for one step; false where there is nothing to do.
+static bool ask(struct task *t, const struct step *s)
+{
+	union op_args a;
+	enum op_id op;
+
+	if (s->act == ACT_FIREWALL) {
+		nat_ask_commit(t);
+		return true;
+	}
+	if (!build(s, &op, &a))
+		return false;
+	task_priv(t, op, &a, NULL);
+	return true;
+}
+
 static void fix_step(struct task *t)
 {
 	struct fixing *f = (struct fixing *)t;
 	void (*ended)(void) = f->ended;
-	union op_args a;
-	enum op_id op;
 
 	if (t->step++ > 0)
 		judge(&f->v[f->at - 1], t->reply);
 	while (f->at < f->n)
-		if (build(&f->v[f->at++], &op, &a)) {
-			task_priv(t, op, &a, NULL);
+		if (ask(t, &f->v[f->at++]))
 			return;
-		}
 	free(f->v);
 	task_done(t, true);
 	ended();
@@ -210,6 +224,10 @@ static void add_item(struct fixing *f, const struct drift_item *i)
 	case FIX_LINK: add(f, ACT_LINK_SET, i->link, i); return;
 	case FIX_ADDRESS: add(f, ACT_ADDRESS_ADD, i->link, i); return;
 	case FIX_SYSCTL: add(f, ACT_SYSCTL, i->link, i); return;
+	case FIX_FIREWALL:
+		if (f->n == 0 || f->v[f->n - 1].act != ACT_FIREWALL) // once for all of it
+			add(f, ACT_FIREWALL, "", i);
+		return;
 	case FIX_NONE: return;
 	}
 }

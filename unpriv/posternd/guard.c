@@ -11,6 +11,7 @@
 #include "unpriv/posternd/drift_fix.h"
 #include "unpriv/posternd/event_publish.h"
 #include "unpriv/posternd/fight.h"
+#include "unpriv/posternd/helper_client.h"
 #include "unpriv/posternd/verify.h"
 
 #define MS          UINT64_C(1000000)
@@ -26,8 +27,8 @@ static struct event *timer;
 static struct drift_list known; // at the last comparison
 // Which of them could not be put back the time before: the link wasn't there or wasn't up, and nobody fights.
 static bool waited[GUARD_ITEMS];
-static bool compared;           // there was one
-static bool poked;              // while it was at work
+static bool compared; // there was one
+static bool poked;    // while it was at work
 static unsigned held;
 static uint64_t began_ns, due_ns; // the last comparison, the next one
 
@@ -76,21 +77,32 @@ static void tell_rest(size_t n)
 	event_publish(event_topic_net_drift, NULL, (const struct event_member[]){{"more", text}, {NULL, NULL}});
 }
 
+static void keep(struct drift_list *l, const struct drift_item *i)
+{
+	struct drift_item *k = drift_add(l, i->kind, i->tenant);
+	const char *tenant = k->tenant;
+
+	*k = *i;
+	k->tenant = tenant;
+}
+
 // Takes the first items of what was found over as what is known, and tells what is new and what has gone.
 static void learn(const struct drift_list *found)
 {
 	struct drift_list now = {0};
 	size_t most = found->n < GUARD_ITEMS ? found->n : GUARD_ITEMS;
 
-	for (size_t i = 0; i < most; i++) {
-		struct drift_item *k = drift_add(&now, found->v[i].kind, found->v[i].tenant);
-		const char *tenant = k->tenant;
-		*k = found->v[i];
-		k->tenant = tenant;
-	}
-	for (size_t i = 0; i < known.n; i++)
-		if (drift_find(&now, &known.v[i]) == NULL && drift_find(found, &known.v[i]) == NULL)
+	for (size_t i = 0; i < most; i++)
+		keep(&now, &found->v[i]);
+	for (size_t i = 0; i < known.n; i++) {
+		bool unread = found->firewall_unread && (known.v[i].kind == drift_kind_firewall || known.v[i].kind == drift_kind_nat);
+		if (drift_find(found, &known.v[i]) != NULL)
+			continue;
+		if (!unread)
 			tell(event_topic_net_restored, &known.v[i]);
+		else if (now.n < GUARD_ITEMS)
+			keep(&now, &known.v[i]);
+	}
 	for (size_t i = 0; i < now.n; i++) {
 		const struct drift_item *before = drift_find(&known, &now.v[i]);
 		waited[i] = before != NULL && before->fix == FIX_NONE;
@@ -157,6 +169,8 @@ static void on_compared(const struct drift_list *found, int err, void *arg)
 		return;
 	}
 	learn(found);
+	if (found->firewall_unread && helper_client_ready())
+		next_ns = now_ns() + GAP_NS;
 	n = held == 0 ? choose(todo, &next_ns) : 0;
 	if (n == 0) {
 		rest(next_ns);

@@ -29,16 +29,6 @@ void nat_ask_forward(struct task *t, const char *source)
 	task_priv(t, OP_sysctl_set, &a, NULL);
 }
 
-bool nat_needs_forwarding(bool six)
-{
-	for (size_t i = 0; i < cache_n_snat(); i++) {
-		const struct row_snat *row = cache_at_snat(i);
-		if (row->phase == PHASE_DONE && row->source != NULL && (strchr(row->source, ':') != NULL) == six)
-			return true;
-	}
-	return false;
-}
-
 static bool record_of(const struct row_snat *row, struct fw_record *r)
 {
 	memset(r, 0, sizeof(*r));
@@ -63,8 +53,7 @@ static bool covered(const struct fw_record *a, const struct fw_record *b)
 	return memcmp(&net, &b->source, sizeof(net)) == 0;
 }
 
-// All distinct records; the caller frees them.
-static struct fw_record *records(uint32_t *n)
+struct fw_record *nat_expected(uint32_t *n)
 {
 	struct fw_record *v = xcalloc(cache_n_snat() + 1, sizeof(*v)), one;
 
@@ -91,7 +80,7 @@ static struct fw_record *records(uint32_t *n)
 void nat_ask_commit(struct task *t)
 {
 	struct op_fw_commit_args a = {0};
-	struct fw_record *v = records(&a.count);
+	struct fw_record *v = nat_expected(&a.count);
 	int fd = sealed_memfd("postern-fw", v, a.count * sizeof(*v));
 
 	task_priv(t, OP_fw_commit, &a, &fd);

@@ -14,8 +14,8 @@ void nat_id(const char *source, const char *out_interface, const char *to, const
 // Asks for ip_forward of the source's family, as one step of a task.
 void nat_ask_forward(struct task *t, const char *source);
 
-// True when some translation of that family must forward.
-bool nat_needs_forwarding(bool six);
+// Everything that the firewall's table is to hold, by the rows that aren't PHASE_REMOVING.  The caller frees it.
+struct fw_record *nat_expected(uint32_t *n);
 
 // Replaces the firewall's table by what the rows that aren't PHASE_REMOVING say, as one step of a task.
 void nat_ask_commit(struct task *t);

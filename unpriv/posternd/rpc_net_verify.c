@@ -19,7 +19,13 @@ static void verified(const struct drift_list *l, int err, void *arg)
 		if (tenant_sees(rq, l->v[i].tenant))
 			r.drift.v[r.drift.n++] =
 			    (struct obj_drift){.kind = (int)l->v[i].kind, .id = l->v[i].id, .expected = l->v[i].expected, .actual = l->v[i].actual};
-	r.in_sync = r.drift.n == 0;
+	r.has_unchecked = l->firewall_unread;
+	if (l->firewall_unread) {
+		r.unchecked.v = arena_alloc(rq->arena, 2 * sizeof(*r.unchecked.v));
+		r.unchecked.v[r.unchecked.n++] = drift_kind_firewall;
+		r.unchecked.v[r.unchecked.n++] = drift_kind_nat;
+	}
+	r.in_sync = r.drift.n == 0 && !l->firewall_unread;
 	if (l->n > 0)
 		guard_poke();
 	reply_net_verify(rq, &r);

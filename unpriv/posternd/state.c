@@ -54,6 +54,7 @@ static void on_helper_ready(void *arg)
 	(void)arg;
 	daemon_helper_met();
 	event_publish(event_topic_helper_up, NULL, (const struct event_member[]){{"why", restored ? "started again" : "started"}, {NULL, NULL}});
+	watch_helper();
 	if (restored)
 		return;
 	restored = true;

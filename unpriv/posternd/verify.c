@@ -10,16 +10,19 @@
 
 #include "unpriv/posternd/cache.h"
 #include "unpriv/posternd/daemon.h"
+#include "unpriv/posternd/helper_client.h"
 #include "unpriv/posternd/live.h"
 #include "unpriv/posternd/rtnl_route.h"
 #include "unpriv/posternd/rtnl_scan.h"
 #include "unpriv/posternd/task.h"
+#include "unpriv/posternd/verify_fw.h"
 #include "unpriv/posternd/verify_rows.h"
 
-#define SLICE_NS 500000
-#define BATCH    32 // rows between two looks at the clock
-#define REWINDS  8
-#define AGAIN_MS 50 // between the two comparisons where something was on its way
+#define SLICE_NS   500000
+#define BATCH      32 // rows between two looks at the clock
+#define REWINDS    8
+#define PATIENCE_S 2  // with a helper that doesn't answer
+#define AGAIN_MS   50 // between the two comparisons where something was on its way
 
 struct asker {
 	STAILQ_ENTRY(asker) link;
@@ -30,6 +33,7 @@ STAILQ_HEAD(askers, asker);
 
 static struct verify {
 	bool running, second;
+	bool scanning, paused;  // the dumps run; between two comparisons
 	uint64_t version, made; // of rows and tasks, when it began
 	bool busy;              // tasks were running then
 	unsigned rewound;       // times that the comparison was begun again
@@ -37,8 +41,11 @@ static struct verify {
 	size_t at;
 	struct live live;
 	struct drift_list found, before; // before: of the first of two
+	struct verify_fw *fw;            // NULL: not asked, or it couldn't be read
+	bool fw_asked;                   // the helper hasn't answered yet
+	uintptr_t serial;                // of the question: an answer that comes too late is another's
 	struct askers now, next;         // who waits for this one, and who for the one after it
-	struct event *step;
+	struct event *step, *patience;
 } run;
 
 static void start(void);
@@ -54,7 +61,10 @@ static void finish(int err)
 	STAILQ_INIT(&run.now);
 	run.found = (struct drift_list){0};
 	drift_clear(&run.before);
-	run.running = run.second = false;
+	run.running = run.second = run.scanning = run.paused = false;
+	run.fw_asked = false;
+	if (run.patience != NULL)
+		evtimer_del(run.patience);
 	if (!STAILQ_EMPTY(&run.next)) {
 		STAILQ_CONCAT(&run.now, &run.next);
 		start();
@@ -136,7 +146,10 @@ static const struct pass {
 // Rows that come and go while it is at them move the others: then it begins again with what the kernel showed.
 static void rewind_passes(void)
 {
+	bool unread = run.found.firewall_unread;
+
 	drift_clear(&run.found);
+	run.found.firewall_unread = unread;
 	run.version = cache_version();
 	run.busy = true;
 	run.rewound++;
@@ -151,14 +164,51 @@ static void compared(void)
 	verify_sysctl(&run.found);
 	if (run.second)
 		drift_intersect(&run.found, &run.before);
-	else if (run.found.n > 0 && moved) {
+	else if ((run.found.n > 0 || run.found.firewall_unread) && moved) {
 		run.second = true;
 		run.before = run.found;
 		run.found = (struct drift_list){0};
+		run.paused = true;
 		evtimer_add(run.step, &(struct timeval){.tv_usec = AGAIN_MS * 1000});
 		return;
 	}
 	finish(0);
+}
+
+// ---- the firewall: the helper reads it while the dumps are made ----
+
+static void fw_answered(void *arg, const struct priv_reply *r)
+{
+	if (!run.fw_asked || (uintptr_t)arg != run.serial)
+		return;
+	run.fw_asked = false;
+	evtimer_del(run.patience);
+	run.fw = r != NULL ? verify_fw_create(r) : NULL;
+	run.found.firewall_unread = run.fw == NULL;
+	if (run.table == PASSES)
+		event_active(run.step, EV_TIMEOUT, 0);
+}
+
+static void on_patience(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	fw_answered((void *)run.serial, NULL);
+}
+
+static void ask_firewall(void)
+{
+	const struct op_fw_list_args a = {0};
+	const struct timeval patience = {.tv_sec = PATIENCE_S};
+
+	verify_fw_destroy(run.fw);
+	run.fw = NULL;
+	run.serial++;
+	run.fw_asked = helper_client_ready() && priv_fw_list(&a, NULL, fw_answered, (void *)run.serial) == 0;
+	run.found.firewall_unread = !run.fw_asked;
+	if (run.fw_asked)
+		evtimer_add(run.patience, &patience);
 }
 
 // ---- the dumps: links, addresses, routes of ours ----
@@ -194,8 +244,7 @@ static void scanned(struct lowest *page, int err, void *arg)
 		finish(err);
 		return;
 	}
-	run.table = 0;
-	run.at = 0;
+	run.scanning = false;
 	event_active(run.step, EV_TIMEOUT, 0);
 }
 
@@ -213,11 +262,14 @@ static void scan(void)
 	rtnl_ask_begin(&s.asks[1], 'b', RTM_GETADDR, &addrs, sizeof(addrs));
 	rtnl_ask_begin(&s.asks[2], 'c', RTM_GETROUTE, &four, sizeof(four));
 	rtnl_ask_begin(&s.asks[3], 'd', RTM_GETROUTE, &six, sizeof(six));
-	run.table = PASSES;
+	run.scanning = true;
+	run.table = 0;
+	run.at = 0;
 	run.version = cache_version();
 	run.made = task_made();
 	run.rewound = 0;
 	run.busy = task_running() > 0;
+	ask_firewall();
 	rtnl_scan_start(&s);
 }
 
@@ -229,7 +281,10 @@ static void on_step(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
-	if (run.table == PASSES) {
+	if (run.scanning)
+		return;
+	if (run.paused) {
+		run.paused = false;
 		scan();
 		return;
 	}
@@ -244,16 +299,23 @@ static void on_step(evutil_socket_t fd, short what, void *arg)
 			run.at = 0;
 		}
 	}
-	if (run.table == PASSES)
+	while (run.table == PASSES && !run.fw_asked && run.fw != NULL && now_ns() < end)
+		if (!verify_fw_step(run.fw, &run.found)) {
+			verify_fw_destroy(run.fw);
+			run.fw = NULL;
+		}
+	if (run.table == PASSES && !run.fw_asked && run.fw == NULL)
 		compared();
-	else
+	else if (run.table < PASSES || !run.fw_asked)
 		event_active(run.step, EV_TIMEOUT, 0);
 }
 
 static void start(void)
 {
-	if (run.step == NULL)
+	if (run.step == NULL) {
 		run.step = evtimer_new(daemon_base(), on_step, NULL);
+		run.patience = evtimer_new(daemon_base(), on_patience, NULL);
+	}
 	run.running = true;
 	drift_clear(&run.found);
 	scan();
@@ -291,8 +353,12 @@ void verify_stop(void)
 	drift_clear(&run.found);
 	drift_clear(&run.before);
 	live_finish(&run.live);
-	if (run.step != NULL)
+	verify_fw_destroy(run.fw);
+	run.fw = NULL;
+	if (run.step != NULL) {
 		event_free(run.step);
-	run.step = NULL;
+		event_free(run.patience);
+	}
+	run.step = run.patience = NULL;
 	run.running = false;
 }

@@ -6,7 +6,6 @@
 
 #include "unpriv/posternd/addr.h"
 #include "unpriv/posternd/cache.h"
-#include "unpriv/posternd/nat.h"
 #include "unpriv/posternd/rtnl.h"
 
 static bool same_name(const char *a, const char *b)
@@ -319,12 +318,24 @@ void verify_stray_addr(const struct live *k, const struct live_addr *a, struct d
 
 // ---- switches ----
 
+bool verify_needs_forwarding(uint8_t family)
+{
+	bool six = family == AF_INET6;
+
+	for (size_t i = 0; i < cache_n_snat(); i++) {
+		const struct row_snat *row = cache_at_snat(i);
+		if (row->phase == PHASE_DONE && row->source != NULL && (strchr(row->source, ':') != NULL) == six)
+			return true;
+	}
+	return false;
+}
+
 static void verify_forwarding(uint8_t family, const char *id, struct drift_list *out)
 {
 	struct drift_item *i;
 	bool on = false;
 
-	if (!nat_needs_forwarding(family == AF_INET6) || rtnl_read_forwarding(family, &on) != 0 || on)
+	if (!verify_needs_forwarding(family) || rtnl_read_forwarding(family, &on) != 0 || on)
 		return;
 	i = drift_add(out, drift_kind_sysctl, NULL);
 	COPY_TEXT(i->id, id);

@@ -1,10 +1,15 @@
 // See watch.h.
 #include "unpriv/posternd/watch.h"
 
+#include <netinet/in.h> // before linux/netfilter.h, which would bring the kernel's own
+
 #include <errno.h>
 #include <event2/event.h>
 #include <linux/filter.h>
 #include <linux/netconf.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <stddef.h>
@@ -12,19 +17,19 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "proto/helper.h"
 #include "unpriv/common/log.h"
 #include "unpriv/posternd/cache.h"
 #include "unpriv/posternd/daemon.h"
 #include "unpriv/posternd/guard.h"
+#include "unpriv/posternd/helper_client.h"
 #include "unpriv/posternd/owned.h"
 #include "unpriv/posternd/rtnl.h"
 #include "unpriv/posternd/rtnl_attr.h"
 
 #define AT_ONCE 32 // datagrams, then others have the loop
 
-static int route_sock = -1;
-static struct event *route_event;
+static int route_sock = -1, nft_sock = -1;
+static struct event *route_event, *nft_event;
 
 // ---- what concerns us ----
 
@@ -77,6 +82,21 @@ static bool concerns(struct nlmsghdr *h)
 	case RTM_NEWNETCONF: return switch_concerns(h);
 	default: return false;
 	}
+}
+
+// A change of nftables that names our table; its name is the first attribute of every kind of object's message.
+static bool table_concerns(struct nlmsghdr *h)
+{
+	const struct nfgenmsg *g = NLMSG_DATA(h);
+	const struct rtattr *a = (const struct rtattr *)(const void *)((const char *)g + NLMSG_ALIGN(sizeof(*g)));
+	char name[32] = "";
+
+	if (h->nlmsg_len < NLMSG_SPACE(sizeof(*g)) + sizeof(*a) || NFNL_SUBSYS_ID(h->nlmsg_type) != NFNL_SUBSYS_NFTABLES ||
+	    g->nfgen_family != NFPROTO_INET)
+		return false;
+	if (a->rta_len <= h->nlmsg_len - NLMSG_SPACE(sizeof(*g)) && a->rta_len > RTA_LENGTH(0) && a->rta_type == NFTA_TABLE_NAME)
+		rtnl_get_text(a, name, sizeof(name));
+	return strcmp(name, "postern") == 0;
 }
 
 // ---- sockets ----
@@ -156,6 +176,48 @@ static bool open_route(void)
 	return route_event != NULL && event_add(route_event, NULL) == 0;
 }
 
+static void on_nft(evutil_socket_t fd, short what, void *arg)
+{
+	(void)what;
+	(void)arg;
+	if (hear(fd, table_concerns))
+		guard_poke();
+}
+
+static void close_nft(void)
+{
+	if (nft_event != NULL)
+		event_free(nft_event);
+	if (nft_sock >= 0)
+		close(nft_sock);
+	nft_event = NULL;
+	nft_sock = -1;
+}
+
+// What happened before it, nobody has told: so all is compared.
+static void on_nft_socket(void *arg, const struct priv_reply *r)
+{
+	int fd = priv_ok(r) ? priv_take(r, RESFD_event_socket_socket) : -1;
+
+	(void)arg;
+	if (fd < 0) {
+		log_warn("nftables' changes can't be heard", "why=%s", priv_error(r));
+		return;
+	}
+	close_nft();
+	nft_sock = fd;
+	nft_event = event_new(daemon_base(), fd, EV_READ | EV_PERSIST, on_nft, NULL);
+	event_add(nft_event, NULL);
+	guard_poke();
+}
+
+void watch_helper(void)
+{
+	const struct op_event_socket_args a = {0};
+
+	priv_event_socket(&a, NULL, on_nft_socket, NULL);
+}
+
 bool watch_start(void)
 {
 	bool ok = open_route();
@@ -167,6 +229,7 @@ bool watch_start(void)
 
 void watch_stop(void)
 {
+	close_nft();
 	if (route_event != NULL)
 		event_free(route_event);
 	if (route_sock >= 0)

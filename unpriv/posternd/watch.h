@@ -9,6 +9,10 @@
 #include <stdbool.h>
 
 bool watch_start(void);
+
+// A new helper has said hello: asks it for its event socket.
+void watch_helper(void);
+
 void watch_stop(void);
 
 #endif
