@@ -90,7 +90,7 @@ size_t lowest_place(const struct lowest *l, const char *key)
 	return low;
 }
 
-static struct low *copy(const char *key, const void *data, size_t len)
+static struct low *make(const char *key, const void *data, size_t len)
 {
 	struct low *x = xmalloc(sizeof(*x) + len);
 	size_t n = strnlen(key, sizeof(x->key) - 1);
@@ -125,7 +125,7 @@ static void put_in_heap(struct lowest *l, struct low *x)
 
 void lowest_put(struct lowest *l, const char *key, const void *data, size_t len)
 {
-	struct low *x = copy(key, data, len);
+	struct low *x = make(key, data, len);
 	size_t at = l->n;
 
 	if (!l->heap && l->n > 0 && strcmp(x->key, l->v[l->n - 1]->key) < 0)

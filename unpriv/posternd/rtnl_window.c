@@ -136,7 +136,7 @@ static size_t place_of(const struct lowest *page, const char *key)
 }
 
 // Drops what was shown before the entry at `first`.
-static void cut(struct lowest *page, size_t first)
+static void drop_before(struct lowest *page, size_t first)
 {
 	for (size_t i = 0; i < first; i++)
 		free(page->v[i]);
@@ -154,7 +154,7 @@ static void go_on(struct window *w, size_t last, struct asked *k)
 	w->page = (struct lowest){0};
 	w->rest = NULL;
 	drop(w);
-	cut(&page, last);
+	drop_before(&page, last);
 	k->shown = 1;
 	wide = dump_for(k);
 	rtnl_scan_resume(rest, &page, &wide);
