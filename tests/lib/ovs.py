@@ -6,6 +6,8 @@ import re
 import shutil
 import signal
 import subprocess
+import threading
+import time
 
 import e2e
 import ground
@@ -72,6 +74,24 @@ def appctl(*arguments):
 def bridge(name, *more):
     """Adds a bridge whose datapath is in user space."""
     vsctl("add-br", name, "--", "set", "Bridge", name, "datapath_type=netdev", *more)
+
+
+def stuck(name, method):
+    """While a server of Open vSwitch stands still, the method ends with kind timeout, and others are answered at once."""
+    running[name].send_signal(signal.SIGSTOP)
+    try:
+        answers = []
+        thread = threading.Thread(target=lambda: answers.append(e2e.Client().ask(method)))
+        thread.start()
+        for _ in range(20):
+            begun = time.monotonic()
+            e2e.call("rpc.health")
+            want(time.monotonic() - begun < 2, "rpc.health waits too")
+            time.sleep(0.1)
+        thread.join(60)
+        want(answers and "error" in answers[0] and answers[0]["error"]["data"]["kind"] == "timeout", "the answer is %r" % answers)
+    finally:
+        running[name].send_signal(signal.SIGCONT)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@
 #include "unpriv/posternd/daemon.h"
 #include "unpriv/posternd/task.h"
 
-#define SLICE   32768
+#define SLICE   16384
 #define RUN_DIR "/run/openvswitch" // as the helper has it
 
 struct ovs_conn {
@@ -86,11 +86,16 @@ static void lost(struct ovs_conn *c, enum fail_kind kind, int err, const char *d
 
 // ---- the helper's answer ----
 
+// The policy has no word for it.
+static bool unnamed(const struct priv_reply *r)
+{
+	return r->outcome == PRIV_ANSWERED && r->status == OPS_DENIED && strcmp(r->rule, "ovs") == 0;
+}
+
 // A host without Open vSwitch needs no word in its policy to be told so.
 static bool absent(const struct priv_reply *r)
 {
-	return r->outcome == PRIV_ANSWERED &&
-	       (r->status == OPS_UNSUPPORTED || (r->status == OPS_DENIED && access(RUN_DIR, F_OK) != 0 && errno == ENOENT));
+	return (r->outcome == PRIV_ANSWERED && r->status == OPS_UNSUPPORTED) || (unnamed(r) && access(RUN_DIR, F_OK) != 0 && errno == ENOENT);
 }
 
 static struct ovs_end refused_by_policy(enum ovs_door door)
@@ -111,7 +116,7 @@ static struct ovs_end end_of(enum ovs_door door, const struct priv_reply *r)
 		return (struct ovs_end){.fail = {.kind = FAIL_UNSUPPORTED,
 		                                 .detail = "Open vSwitch doesn't run here",
 		                                 .hint = "Install Open vSwitch and start it, with its sockets in /run/openvswitch."}};
-	if (r->outcome == PRIV_ANSWERED && r->status == OPS_DENIED && strcmp(r->rule, "ovs") == 0)
+	if (unnamed(r))
 		return refused_by_policy(door);
 	struct ovs_end e = {.fail = {.kind = priv_fail_kind(r), .detail = priv_error(r), .err = (int)r->err}};
 	if (r->outcome == PRIV_ANSWERED && r->status == OPS_DENIED)

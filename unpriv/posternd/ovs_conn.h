@@ -1,4 +1,4 @@
-// A connection to Open vSwitch: opened by the helper where the policy allows it, read in slices of 32 KiB between which the loop serves others, cut
+// A connection to Open vSwitch: opened by the helper where the policy allows it, read in slices of 16 KiB between which the loop serves others, cut
 // into messages and parts by jcut. Open vSwitch is the host's, but what it says may come from a database that anybody wrote: it is bounded and
 // parsed as anything else from outside.
 #ifndef POSTERN_POSTERND_OVS_CONN_H

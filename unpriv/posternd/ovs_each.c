@@ -155,16 +155,25 @@ char *ovs_key_name(char *at, const char *name)
 
 void ovs_key_end(char *at, const char *a, const char *b, const char *c)
 {
+	static EVP_MD_CTX *ctx; // one for all: a dump has a hundred thousand lines
 	const char *const texts[] = {a, b, c};
 	unsigned char hash[EVP_MAX_MD_SIZE] = {0};
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 
+	if (ctx == NULL)
+		ctx = EVP_MD_CTX_new();
 	EVP_DigestInit_ex(ctx, EVP_sha256(), NULL);
 	for (unsigned i = 0; i < 3; i++)
 		EVP_DigestUpdate(ctx, texts[i], strlen(texts[i]) + 1);
 	EVP_DigestFinal_ex(ctx, hash, NULL);
-	EVP_MD_CTX_free(ctx);
 	*lowest_hex(at, hash, HASH_SIZE) = '\0';
+}
+
+// Not on the stack, where as many bytes would be zeroed for each line.
+char *ovs_copy(const char *line)
+{
+	static char copy[OVS_CTL_LINE + 1];
+
+	return memcpy(copy, line, strlen(line) + 1);
 }
 
 void ovs_keep(struct lowest *page, const char *key, const char *name, const char *line)
@@ -181,7 +190,7 @@ void ovs_keep(struct lowest *page, const char *key, const char *name, const char
 	free(both);
 }
 
-const char *ovs_kept_name(const struct low *x)
+char *ovs_kept_name(struct low *x)
 {
 	return x->data;
 }

@@ -41,9 +41,12 @@ void ovs_key_end(char *at, const char *a, const char *b, const char *c);
 #define OVS_KEY_NAME 24
 char *ovs_key_name(char *at, const char *name);
 
+// A copy of a line, which is cut up where it is read: good until the next one.
+char *ovs_copy(const char *line);
+
 // Keeps a line with the name it is of, if a page wants the key; ovs_kept_* read it back.
 void ovs_keep(struct lowest *page, const char *key, const char *name, const char *line);
-const char *ovs_kept_name(const struct low *x);
+char *ovs_kept_name(struct low *x);
 char *ovs_kept_line(struct low *x);
 
 #endif

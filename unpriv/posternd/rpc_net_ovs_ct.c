@@ -61,16 +61,15 @@ static void entry_key(const struct ovs_conn_line *c, const char *datapath, char 
 static void on_entry(void *arg, const char *datapath, unsigned command, char *line)
 {
 	struct tracked *k = arg;
-	char key[LOWEST_KEY], whole[OVS_CTL_LINE + 1];
+	char key[LOWEST_KEY], *read = ovs_copy(line);
 	struct ovs_conn_line c;
 
 	(void)command;
-	memcpy(whole, line, strlen(line) + 1); // `line` is cut up to be read
-	if (!ovs_text_conn(line, &c))
+	if (!ovs_text_conn(read, &c))
 		return;
 	k->n++;
 	entry_key(&c, datapath, key);
-	ovs_keep(&k->page, key, datapath, whole);
+	ovs_keep(&k->page, key, datapath, line);
 }
 
 static struct obj_ovs_ct_tuple tuple_of(const struct ovs_tuple *t)

@@ -1,4 +1,5 @@
 // net.datapath: what ovs-vswitchd says of its datapaths, and a page of their flows.
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,26 +68,22 @@ static void on_show(struct datapath *k, char *line)
 	}
 }
 
-// The thread's name stands before the line where that is kept: two threads may have the same flow.
+// "name thread" is what the line is kept under: two threads may have the same flow.
 static void on_flow(struct datapath *k, const char *name, char *line)
 {
-	char key[LOWEST_KEY], whole[OVS_CTL_LINE + 128];
-	size_t head = strlen(k->thread) + 1, len = strlen(line) + 1;
+	char key[LOWEST_KEY], owner[64 + 40], *read = ovs_copy(line);
 	struct ovs_dp_flow f;
+	const char *thread;
 
-	memcpy(whole, line, len);
-	const char *thread = ovs_text_thread(whole);
-	if (thread != NULL) {
-		k->thread = arena_strndup(k->rq->arena, thread, 32);
+	if (!ovs_text_dp_flow(read, &f)) {
+		thread = ovs_text_thread(line);
+		if (thread != NULL)
+			k->thread = arena_strndup(k->rq->arena, thread, 32);
 		return;
 	}
-	memcpy(whole, k->thread, head - 1);
-	whole[head - 1] = ' ';
-	memcpy(whole + head, line, len);
-	if (!ovs_text_dp_flow(line, &f))
-		return;
 	ovs_key_end(ovs_key_name(key, name), name, k->thread, f.match);
-	ovs_keep(&k->page, key, name, whole);
+	snprintf(owner, sizeof(owner), "%.64s %s", name, k->thread);
+	ovs_keep(&k->page, key, owner, line);
 }
 
 static void on_line(void *arg, const char *name, unsigned command, char *line)
@@ -99,11 +96,11 @@ static void on_line(void *arg, const char *name, unsigned command, char *line)
 
 static void fill_flow(struct low *x, struct obj_ovs_dp_flow *o)
 {
-	char *thread = ovs_kept_line(x), *line = strchr(thread, ' ');
+	char *thread = strchr(ovs_kept_name(x), ' ');
 	struct ovs_dp_flow f;
 
-	*line = '\0';
-	ovs_text_dp_flow(line + 1, &f);
+	ovs_text_dp_flow(ovs_kept_line(x), &f); // found by the name's end
+	*thread++ = '\0';
 	*o = (struct obj_ovs_dp_flow){
 	    .datapath = ovs_kept_name(x),
 	    .thread = thread,

@@ -29,15 +29,14 @@ static void flow_key(const struct ovs_flow *f, const char *bridge, char key[LOWE
 static void on_flow(void *arg, const char *bridge, unsigned command, char *line)
 {
 	struct flows *k = arg;
-	char key[LOWEST_KEY], whole[OVS_CTL_LINE + 1];
+	char key[LOWEST_KEY], *read = ovs_copy(line);
 	struct ovs_flow f;
 
 	(void)command;
-	memcpy(whole, line, strlen(line) + 1); // which is cut up to be read, and kept as it is
-	if (!ovs_text_flow(line, &f) || (k->table >= 0 && f.table != k->table))
+	if (!ovs_text_flow(read, &f) || (k->table >= 0 && f.table != k->table))
 		return;
 	flow_key(&f, bridge, key);
-	ovs_keep(&k->page, key, bridge, whole);
+	ovs_keep(&k->page, key, bridge, line);
 }
 
 // Once the page is full, what sorts behind all of it needn't be asked for: bridges come in order, but for those with one long beginning.

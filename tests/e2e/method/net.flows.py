@@ -143,6 +143,12 @@ def _():
     want(sockets() <= before, "%d sockets, %d before" % (sockets(), before))
 
 
+@test("net.flows says timeout where the switch doesn't answer, and holds up nobody else; afterwards it works")
+def _():
+    ovs.stuck("ovs-vswitchd", "net.flows")
+    want(ours(bridge="br1"), "no flow of br1")
+
+
 @test("net.flows needs its own word in the policy")
 def _():
     with ovs.policy("database"):

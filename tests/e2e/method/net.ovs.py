@@ -172,6 +172,12 @@ def _():
     equal(sessions(), before, "sessions after another question")
 
 
+@test("net.ovs says timeout where the database doesn't answer, and holds up nobody else; afterwards it works")
+def _():
+    ovs.stuck("ovsdb-server", "net.ovs")
+    equal([b["name"] for b in call("net.ovs")["bridges"]], ["br0", "br1", "br2"], "the bridges")
+
+
 @test("net.ovs says which word of the policy is missing, where Open vSwitch runs and the policy doesn't open it")
 def _():
     with ovs.policy("switch"):
