@@ -16,7 +16,7 @@
 
 #include "helper/common/cell.h"
 
-#define CHECKPOINTS_MAX     8u
+#define CHECKPOINTS_MAX     9u // eight of clients, and one of net.apply
 #define CHECKPOINT_PLACE    (UINT64_C(32) << 20)
 #define CHECKPOINT_FILE_MAX ((CHECKPOINTS_MAX + 1) * CHECKPOINT_PLACE)
 

@@ -223,15 +223,15 @@ def _():
         helper.ok("checkpoint_confirm", {"id": 1})
 
 
-@test("K6: going back over an older one takes the younger along, confirming it doesn't, and there are eight at most")
+@test("K6: going back over an older one takes the younger along, confirming it doesn't, and there are nine at most")
 def _():
     with Helper() as helper:
-        for i in range(1, 9):
+        for i in range(1, 10):
             helper.ok("checkpoint_arm", {"id": i, "timeout_secs": 3600})
-        helper.refused("checkpoint_arm", {"id": 9, "timeout_secs": 3600}, "quota", "checkpoints")
+        helper.refused("checkpoint_arm", {"id": 10, "timeout_secs": 3600}, "quota", "checkpoints")
         helper.ok("checkpoint_confirm", {"id": 1})
         want(helper.ok("checkpoint_revert", {"id": 3})["found"], "3 is gone")
-        for i in range(3, 9):
+        for i in range(3, 10):
             helper.refused("checkpoint_confirm", {"id": i}, "not_found")
         helper.ok("checkpoint_confirm", {"id": 2})
         helper.refused("checkpoint_confirm", {"id": 2}, "not_found")

@@ -160,4 +160,32 @@ def _():
     ok("a", "net.bridge.delete", name="pt-br1")
 
 
+@test("a document of net.apply sweeps away what its own tenant has, and nobody else's; the host's own not a tenant's either")
+def _():
+    begin()
+    ok("root", "net.vm.create_tap", name="pt-h")
+    for t in TENANTS:
+        ok(t, "net.apply", desired={"taps": [{"name": "pt-" + t}, {"name": "pt-%s2" % t}], "snat": [{"source": "10.%d.0.0/16" % (10 + ord(t))}]})
+    result = ok("a", "net.apply", desired={"taps": [{"name": "pt-a"}], "snat": []})
+    equal(sorted(s["kind"] for s in result["plan"]), ["snat", "tap"])
+    equal(sorted(t["name"] for t in ok("root", "net.vm.list")["taps"]), ["pt-a", "pt-b", "pt-b2", "pt-h"])
+    equal(ok("root", "net.apply", desired={"taps": []})["plan"], [{"action": "delete", "kind": "tap", "id": "pt-h"}])
+    answer = ask("a", "net.apply", desired={"taps": [{"name": "pt-b"}]})
+    check("error" in answer, "a took b's tap into its document: %r" % answer)
+    equal(sorted(t["name"] for t in ok("root", "net.vm.list")["taps"]), ["pt-a", "pt-b", "pt-b2"])
+    for t in TENANTS:
+        ok(t, "net.apply", desired={"taps": [], "snat": []})
+
+
+@test("a checkpoint, which takes back what everybody has changed, isn't a tenant's to make, to see, to confirm or to go back to")
+def _():
+    begin()
+    number = ok("root", "net.checkpoint.create", timeout_secs=600)["checkpoint"]["id"]
+    for method, params in (("create", {}), ("confirm", {"id": number}), ("rollback", {"id": number})):
+        equal(ask("a", "net.checkpoint." + method, **params)["error"]["data"]["kind"], "denied_by_policy")
+    equal(ok("a", "net.checkpoint.list")["checkpoints"], [])
+    equal(len(ok("root", "net.checkpoint.list")["checkpoints"]), 1)
+    ok("root", "net.checkpoint.rollback", id=number)
+
+
 main(acl=ACL)

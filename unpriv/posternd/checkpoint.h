@@ -18,7 +18,7 @@
 
 #include "unpriv/posternd/helper_client.h"
 
-#define CHECKPOINTS_MAX 8u // as many as the helper keeps
+#define CHECKPOINTS_MAX 8u // of clients; the helper keeps one more, for net.apply
 
 enum checkpoint_cause { CAUSE_ASKED, CAUSE_DEADLINE, CAUSE_FAILED };
 

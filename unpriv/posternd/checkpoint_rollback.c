@@ -179,13 +179,13 @@ void checkpoint_at_deadline(evutil_socket_t fd, short what, void *arg)
 static struct {
 	uint32_t id;
 	char identity[64];
-} left[CHECKPOINTS_MAX];
+} left[CHECKPOINTS_MAX + 1];
 static size_t nleft;
 
 static void each_left(void *arg, const struct row_checkpoint *row)
 {
 	(void)arg;
-	if (nleft == CHECKPOINTS_MAX)
+	if (nleft == CHECKPOINTS_MAX + 1)
 		return;
 	left[nleft].id = (uint32_t)row->id;
 	snprintf(left[nleft++].identity, sizeof(left[0].identity), "%s", row->identity != NULL ? row->identity : "");

@@ -176,6 +176,30 @@ static void start_request(struct exchange *x, const struct call *c, const struct
 	run(rq);
 }
 
+void rpc_call_inner(struct request *outer, enum rpc_method_id method, const json_t *params, void (*ended)(struct request *rq, const struct failure *failed),
+                    void *arg)
+{
+	const struct rpc_method *m = &rpc_methods[method];
+	struct request *rq = arena_alloc(outer->arena, sizeof *rq);
+	void *read = arena_zalloc(outer->arena, m->params_size);
+	struct common_params common;
+
+	*rq = *outer;
+	rq->method = m;
+	rq->method_id = method;
+	rq->params = params;
+	rq->raw_id = NULL;
+	rq->audit = NULL;
+	rq->gated = false;
+	rq->inner_end = ended;
+	rq->inner_arg = arg;
+	const char *why = rows_read(m, params, read, &common, outer->arena);
+	if (why)
+		fail_params(rq, "%s", why);
+	else
+		handlers[method](rq, read);
+}
+
 static void start_call(struct exchange *x, const struct call *c, const json_t *params)
 {
 	if (c->invalid) {

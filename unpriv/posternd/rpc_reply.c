@@ -171,7 +171,7 @@ static enum fail_kind kind_of(const char *name)
 	for (int k = 0; name != NULL && k < FAIL_COUNT; k++)
 		if (strcmp(rpc_fail_names[k], name) == 0)
 			return (enum fail_kind)k;
-	return FAIL_IO;
+	return FAIL_INVALID_STATE; // parameters that made no sense
 }
 
 static void end_error(struct request *rq, struct rpc_error *e, const char *result)

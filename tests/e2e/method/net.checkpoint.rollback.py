@@ -85,38 +85,4 @@ def _():
         tear_down()
 
 
-@test("a tenant neither makes, nor sees, nor goes back to a checkpoint")
-def _():
-    with open("/etc/postern/acl.toml", "a") as f:
-        f.write('\n[[group]]\nname = "t"\nusers = ["uid:900321"]\n\n[[ace]]\nright = "admin"\ngroups = ["t"]\ntenant = "a"\n')
-    os.kill(e2e.daemon()[1], signal.SIGHUP)
-    number = call("net.checkpoint.create", timeout_secs=600)["checkpoint"]["id"]
-
-    def as_tenant(method, **params):
-        read, write = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            try:
-                os.setresgid(64990, 64990, 64990)
-                os.setresuid(900321, 900321, 900321)
-                try:
-                    said = "ok %r" % (Client()(method, **params),)
-                except e2e.Error as e:
-                    said = "%d %s" % (e.code, e.data.get("kind"))
-                os.write(write, said.encode())
-            finally:
-                os._exit(0)
-        os.waitpid(pid, 0)
-        os.close(write)
-        with os.fdopen(read) as f:
-            return f.read()
-
-    until(lambda: "tenant" in as_tenant("rpc.whoami"), 5)
-    for method, params in (("create", {}), ("confirm", {"id": number}), ("rollback", {"id": number})):
-        equal(as_tenant("net.checkpoint." + method, **params), "-32000 denied_by_policy", "the answer to " + method)
-    equal(as_tenant("net.checkpoint.list"), "ok {'checkpoints': []}", "the list")
-    equal(len(call("net.checkpoint.list")["checkpoints"]), 1, "checkpoints")
-    call("net.checkpoint.rollback", id=number)
-
-
 e2e.main()
