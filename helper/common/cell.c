@@ -148,12 +148,15 @@ void cell_loop(struct cell *c, const struct cell_op *table)
 {
 	ready(c);
 	for (;;) {
-		struct pollfd p[2] = {{.fd = CELL_FD_PEER, .events = POLLIN}, {.fd = CELL_FD_LIFE, .events = POLLIN}};
+		struct pollfd p[2 + CELL_WATCH] = {{.fd = CELL_FD_PEER, .events = POLLIN}, {.fd = CELL_FD_LIFE, .events = POLLIN}};
+		unsigned more = c->watch != NULL ? c->watch(c, p + 2) : 0;
 
-		if (poll(p, 2, c->tick_ms) < 0 && errno != EINTR)
+		if (poll(p, 2 + more, c->tick_ms) < 0 && errno != EINTR)
 			_exit(HELPER_EXIT_DIED);
 		if (p[1].revents != 0)
 			_exit(HELPER_EXIT_DIED);
+		if (more > 0)
+			c->watched(c, p + 2, more);
 		if (p[0].revents != 0)
 			serve(c, table);
 		if (c->tick != NULL)

@@ -19,6 +19,7 @@
 #ifndef HELPER_COMMON_CELL_H
 #define HELPER_COMMON_CELL_H
 
+#include <poll.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,6 +41,7 @@ enum {
 // Exit codes of every helper process.
 enum { HELPER_EXIT_PEER = 0, HELPER_EXIT_REFUSED = 2, HELPER_EXIT_MALFORMED = 3, HELPER_EXIT_DIED = 4 };
 
+#define CELL_WATCH 32
 #define CELL_RULE 64 // bytes of a rule's or step's name, with its NUL
 
 struct cell_req {
@@ -67,6 +69,9 @@ struct cell {
 	// Called after each request and when poll() has waited tick_ms, for instance to reap children; may be NULL.
 	void (*tick)(struct cell *c);
 	int tick_ms; // -1: only after requests
+	// Further descriptors that the loop waits for: watch fills in at most CELL_WATCH and says how many, watched sees them after the wait; may be NULL.
+	unsigned (*watch)(struct cell *c, struct pollfd *fds);
+	void (*watched)(struct cell *c, const struct pollfd *fds, unsigned n);
 };
 
 // A handler's view: fds[0..row->nfds) are its arguments, -1 where an optional one is missing; it borrows them, the loop closes them after.

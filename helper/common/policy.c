@@ -89,6 +89,14 @@ bool policy_uplink(const struct policy_net *n, const char *name)
 	return false;
 }
 
+int policy_lease(const struct policy_net *n, const char *name)
+{
+	for (uint32_t i = 0; i < n->leases.n; i++)
+		if (strcmp(n->leases.v[i], name) == 0)
+			return (int)i;
+	return -1;
+}
+
 bool policy_path_listed(const struct policy_paths *l, const char *path)
 {
 	for (uint32_t i = 0; i < l->n; i++) {

@@ -18,6 +18,7 @@
 #define POLICY_RANGES   16  // route-table, route-default
 #define POLICY_DEVICES  64  // mount-source, device
 #define POLICY_TOOLS    16  // tool
+#define POLICY_LEASES   8   // lease-interface
 
 struct policy_names {
 	uint32_t n;
@@ -69,6 +70,7 @@ struct policy_net {
 	struct policy_ranges tables;     // route-table
 	struct policy_ranges defaults;   // route-default: tables in which a route may lead to everything
 	bool input_drop;                 // input-policy drop: what no firewall rule lets in is dropped
+	struct policy_names leases;      // lease-interface: at most POLICY_LEASES
 };
 
 struct policy_vol {
@@ -122,6 +124,9 @@ bool policy_uplink(const struct policy_net *n, const char *name);
 
 // True when v lies in one of l's ranges.
 bool policy_in_ranges(const struct policy_ranges *l, uint32_t v);
+
+// The place of `name` among the lease interfaces, or -1.
+int policy_lease(const struct policy_net *n, const char *name);
 
 // True when v lies in r.
 bool policy_in_range(const struct policy_range *r, uint32_t v);

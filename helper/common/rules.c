@@ -60,6 +60,11 @@ static const char *route_add(const struct policy *p, const struct op_route_add_a
 	return unless(!a->has_device || policy_link_ours(&p->net, a->device) || policy_uplink(&p->net, a->device), "uplink");
 }
 
+static const char *lease(const struct policy *p, const char *device)
+{
+	return unless(policy_lease(&p->net, device) >= 0, "lease-interface");
+}
+
 static const char *mount(const struct policy *p, const struct op_mount_args *a)
 {
 	char path[POLICY_PATH + 8];
@@ -115,6 +120,11 @@ const char *rules_refuse(const struct policy *p, enum op_id op, const union op_a
 	case OP_route_add: return route_add(p, &a->route_add);
 	case OP_fw_commit: return unless(a->fw_commit.count <= p->limits.rules, "limit rules");
 	case OP_fw_change: return unless(a->fw_change.adds <= p->limits.rules, "limit rules");
+	case OP_lease_open: return lease(p, a->lease_open.device);
+	case OP_lease_apply: return lease(p, a->lease_apply.device);
+	case OP_lease_drop: return lease(p, a->lease_drop.device);
+	case OP_lease_route: return lease(p, a->lease_route.device);
+	case OP_lease_ra: return lease(p, a->lease_ra.device);
 	case OP_mount: return mount(p, &a->mount);
 	case OP_unmount: return unless(p->vol.mount_root[0] != '\0', "mount-root");
 	case OP_jail_create: return jail_create(p, &a->jail_create);

@@ -81,6 +81,15 @@ static const char *read_uplink(void *at, const struct line *l)
 	return NULL;
 }
 
+static const char *read_lease(void *at, const struct line *l)
+{
+	const struct policy_names *list = at;
+
+	if (list->n + l->n - 1 > POLICY_LEASES)
+		return "at most 8 interfaces with leases";
+	return read_uplink(at, l);
+}
+
 static const char *read_table(void *at, const struct line *l)
 {
 	struct policy_ranges *list = at;
@@ -240,6 +249,7 @@ static const struct keyword {
     {"interface-prefix", 1, WORDS_MAX, true, read_prefix, AT(net.prefixes)},
     {"bridge", 1, WORDS_MAX, true, read_bridge, AT(net.bridges)},
     {"uplink", 1, WORDS_MAX, true, read_uplink, AT(net.uplinks)},
+    {"lease-interface", 1, POLICY_LEASES, true, read_lease, AT(net.leases)},
     {"route-table", 1, WORDS_MAX, true, read_table, AT(net.tables)},
     {"route-default", 1, WORDS_MAX, true, read_table, AT(net.defaults)},
     {"input-policy", 1, 1, false, read_input, AT(net.input_drop)},

@@ -15,6 +15,7 @@
 #include "helper/common/cell.h"
 #include "helper/common/confine.h"
 #include "helper/launcher/launcher.h"
+#include "helper/launcher/lease_sockets.h"
 
 #define LIBEXEC       "/usr/libexec/postern/"
 #define RUN_DIR       "/run/postern-helper"
@@ -38,6 +39,7 @@ static const struct process {
 struct ends {
 	int peer, lock, life, tun, checkpoints;
 	int cell[CELL_COUNT], broker[CELL_COUNT]; // the two ends of each pair
+	int lease[NET_LEASE_FDS];                 // -1 where there is none
 };
 
 static pid_t pids[PROCESSES];
@@ -164,10 +166,23 @@ static _Noreturn void become(const struct process *p, unsigned who, const struct
 		place(e->tun, CELL_FD_EXTRA);
 		place(e->checkpoints, CELL_FD_CHECKPOINTS);
 	}
+	for (int i = 0; who == CELL_NET && i < NET_LEASE_FDS; i++)
+		if (e->lease[i] >= 0)
+			place(e->lease[i], NET_FD_LEASE + i);
 	for (int i = 0; who == BROKER && i < CELL_COUNT; i++)
 		place(e->broker[i], CELL_FD_CELLS + i);
 	execve(p->path, argv, envp);
 	confine_refuse(LAUNCHER, p->path, errno);
+}
+
+static void open_leases(const struct policy *p, int fds[NET_LEASE_FDS])
+{
+	const char *failed = lease_sockets(&p->net, fds);
+
+	must(failed == NULL, failed);
+	for (unsigned i = 0; i < NET_LEASE_FDS; i++)
+		if (fds[i] >= 0)
+			fds[i] = high(fds[i], "lease-interface");
 }
 
 static void start(unsigned who, const struct policy *p, const struct ends *e)
@@ -188,6 +203,7 @@ int tree_start(struct policy *p, int lock)
 	int life[2], mine;
 
 	p->launcher = getpid();
+	open_leases(p, e.lease);
 	must(setsockopt(e.peer, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) == 0, "SO_SNDBUFFORCE");
 	must(pipe2(life, O_CLOEXEC) == 0, "pipe");
 	e.life = high(life[0], "pipe");

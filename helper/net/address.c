@@ -5,6 +5,7 @@
 #include <netlink/attr.h>
 #include <string.h>
 
+#include "helper/net/address.h"
 #include "helper/net/link.h"
 
 static size_t addr_len(const struct wire_addr *a)
@@ -17,7 +18,7 @@ static size_t addr_len(const struct wire_addr *a)
 #define SHORTEST6 16
 
 // What no host on a bridge of ours can be called: nothing, a group, this machine, everybody.
-static bool usable(const struct wire_addr *a)
+bool address_usable(const struct wire_addr *a)
 {
 	static const uint8_t zero[16], loopback6[16] = {[15] = 1};
 	const uint8_t *p = a->addr;
@@ -34,7 +35,7 @@ static struct ifaddrmsg header(const struct wire_addr *a, uint32_t index)
 	return (struct ifaddrmsg){.ifa_family = a->family == 4 ? AF_INET : AF_INET6, .ifa_prefixlen = a->prefix, .ifa_index = index};
 }
 
-static int change(int type, int flags, const struct wire_addr *a, uint32_t index)
+int address_change(int type, int flags, const struct wire_addr *a, uint32_t index, const struct ifa_cacheinfo *times)
 {
 	struct ifaddrmsg i = header(a, index);
 	struct nl_msg *m = nlmsg_alloc_simple(type, NLM_F_REQUEST | flags);
@@ -44,20 +45,16 @@ static int change(int type, int flags, const struct wire_addr *a, uint32_t index
 		return -ENOMEM;
 	broken = nlmsg_append(m, &i, sizeof(i), NLMSG_ALIGNTO) | nla_put(m, IFA_LOCAL, (int)addr_len(a), a->addr) |
 	         nla_put(m, IFA_ADDRESS, (int)addr_len(a), a->addr);
+	if (times != NULL)
+		broken |= nla_put(m, IFA_CACHEINFO, sizeof(*times), times);
 	if (type == RTM_NEWADDR)
 		broken |= nla_put_u8(m, IFA_PROTO, OUR_PROTOCOL);
 	return rtnl_do(m, broken);
 }
 
-struct search {
-	const struct wire_addr *want;
-	uint32_t index;
-	bool found, ours;
-};
-
 static void look(struct nlmsghdr *h, void *arg)
 {
-	struct search *s = arg;
+	struct address_search *s = arg;
 	const struct ifaddrmsg *i = nlmsg_data(h);
 	struct nlattr *a[IFA_MAX + 1], *addr;
 
@@ -71,7 +68,7 @@ static void look(struct nlmsghdr *h, void *arg)
 	s->ours = a[IFA_PROTO] != NULL && nla_len(a[IFA_PROTO]) == 1 && nla_get_u8(a[IFA_PROTO]) == OUR_PROTOCOL;
 }
 
-static int find(struct search *s)
+int address_find(struct address_search *s)
 {
 	struct ifaddrmsg i = header(s->want, s->index);
 	struct nl_msg *m = nlmsg_alloc_simple(RTM_GETADDR, NLM_F_REQUEST);
@@ -94,9 +91,9 @@ enum op_status op_address_add(struct cell *c, const struct op_address_add_args *
 	(void)out_fds;
 	if (s != OPS_OK)
 		return s;
-	if (!usable(&a->address))
+	if (!address_usable(&a->address))
 		return cell_fail(c, OPS_INVALID, "not an address for an interface", 0);
-	err = change(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &a->address, link.index);
+	err = address_change(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &a->address, link.index, NULL);
 	if (err != 0 && err != -EEXIST)
 		return cell_fail_errno(c, "address", -err);
 	r->changed = err == 0;
@@ -106,7 +103,7 @@ enum op_status op_address_add(struct cell *c, const struct op_address_add_args *
 enum op_status op_address_del(struct cell *c, const struct op_address_del_args *a, const int *fds, struct op_address_del_res *r, int *out_fds)
 {
 	struct rtnl_link_info link;
-	struct search found = {.want = &a->address};
+	struct address_search found = {.want = &a->address};
 	enum op_status s = link_ours(c, a->device, &link);
 	int err;
 
@@ -115,11 +112,11 @@ enum op_status op_address_del(struct cell *c, const struct op_address_del_args *
 	if (s != OPS_OK)
 		return s;
 	found.index = link.index;
-	err = find(&found);
+	err = address_find(&found);
 	if (err == 0 && found.found && !found.ours)
 		return cell_fail(c, OPS_DENIED, "an address without our mark", 0);
 	if (err == 0 && found.found)
-		err = change(RTM_DELADDR, 0, &a->address, link.index);
+		err = address_change(RTM_DELADDR, 0, &a->address, link.index, NULL);
 	if (err != 0)
 		return cell_fail_errno(c, "address", -err);
 	r->changed = found.found;

@@ -13,6 +13,7 @@
 #include "helper/common/confine.h"
 #include "helper/net/checkpoint.h"
 #include "helper/net/ct_forward.h"
+#include "helper/net/lease_relay.h"
 #include "helper/net/stream.h"
 #include "helper/net/sys.h"
 
@@ -61,5 +62,7 @@ int main(void)
 	cell.tick = tick;
 	drop_rights(&cell, paths, npaths);
 	checkpoint_start(&cell);
+	cell.watch = lease_watch;
+	cell.watched = lease_watched;
 	cell_loop(&cell, cell_table);
 }

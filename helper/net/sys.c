@@ -11,6 +11,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -114,6 +115,8 @@ const char *sys_open(struct confine_path *paths, size_t *npaths)
 	// A kernel without IPv6 has no such directory; its sysctl then says so.
 	if (directory_open("/proc/sys/net/ipv6/conf/all", NET_FD_IP6))
 		paths[(*npaths)++] = (struct confine_path){NET_FD_IP6, ACCESS_RW};
+	if (directory_open("/proc/sys/net/ipv6/conf", NET_FD_CONF6))
+		paths[(*npaths)++] = (struct confine_path){NET_FD_CONF6, ACCESS_RW};
 	return NULL;
 }
 
@@ -249,6 +252,23 @@ int sys_sysctl_set(enum sysctl_key key, bool on)
 	if (pwrite(fd, on ? "1" : "0", 1, 0) != 1)
 		err = -errno;
 	close(fd);
+	return err;
+}
+
+// The name has been checked to be one component; a link in a directory of procfs there is none.
+int sys_accept_ra(const char *device, bool *changed)
+{
+	char path[32], now = 0;
+	int fd, err = 0;
+
+	snprintf(path, sizeof(path), "%s/accept_ra", device);
+	fd = openat(NET_FD_CONF6, path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return errno == EBADF ? -ENOENT : -errno;
+	if (pread(fd, &now, 1, 0) != 1 || (now != '2' && pwrite(fd, "2", 1, 0) != 1))
+		err = errno == 0 ? -EIO : -errno;
+	close(fd);
+	*changed = now != '2';
 	return err;
 }
 

@@ -15,7 +15,7 @@
 
 enum sys_socket { SYS_ROUTE, SYS_NFT };
 
-#define SYS_PATHS_MAX 4
+#define SYS_PATHS_MAX 5
 
 // Opens the netlink sockets (strict checking, extended acknowledgements, five seconds of patience) and the sysctl directories.
 // Fills paths with what Landlock must leave reachable.  Returns NULL, or the step that failed with errno.
@@ -56,6 +56,9 @@ int sys_sysctl_get(enum sysctl_key key, bool *on);
 
 // Writes it.
 int sys_sysctl_set(enum sysctl_key key, bool on);
+
+// Sets accept_ra of an interface to 2: router advertisements count, also while the host forwards.  -ENOENT where there is no such interface, or no IPv6.
+int sys_accept_ra(const char *device, bool *changed);
 
 // Reads exactly len bytes at off from a caller's memfd.
 int sys_read(int fd, void *buf, size_t len, off_t off);

@@ -5,6 +5,7 @@
 // LINK: helper/common/confine.o helper/common/fdpass.o helper/common/policy.o helper/common/recheck.o helper/common/rules.o proto/helper.o
 // LINK: proto/wire.o proto/wire_kinds.o proto/mp.o helper/net/bag.o helper/net/checkpoint.o helper/net/revert.o helper/net/revert_links.o
 // LINK: helper/net/snapshot.o helper/net/snapshot_link.o helper/net/snapshot_route.o
+// LINK: helper/net/lease.o helper/net/lease_relay.o helper/net/sys_lease.o
 // LIBS: -lcap-ng -lnftnl -lmnl -lnl-3
 //
 // Each system call of each operation of the net cell fails once, and the system is afterwards as it was before.  The seam is sys.h: the real

@@ -1,3 +1,4 @@
+// LINK: helper/net/lease.o helper/net/lease_relay.o helper/net/sys_lease.o
 // LINK: helper/net/address.o helper/net/ct_forward.o helper/net/fw.o helper/net/fw_answer.o helper/net/fw_batch.o helper/net/fw_expr.o
 // LINK: helper/net/fw_foreign.o helper/net/fw_list.o helper/net/fw_record.o helper/net/fw_rule.o helper/net/fw_set.o helper/net/fw_table.o
 // LINK: helper/net/nfnl.o helper/net/link.o helper/net/watch.o helper/net/ping.o helper/net/rtnl.o helper/net/sys.o helper/net/sysctl.o helper/net/tap.o

@@ -5,6 +5,7 @@
 // LINK: helper/common/cell.o helper/common/confine.o helper/common/fdpass.o helper/common/policy.o helper/common/recheck.o
 // LINK: helper/common/rules.o proto/helper.o proto/wire.o proto/wire_kinds.o proto/mp.o helper/net/bag.o helper/net/checkpoint.o
 // LINK: helper/net/revert.o helper/net/revert_links.o helper/net/snapshot.o helper/net/snapshot_link.o helper/net/snapshot_route.o
+// LINK: helper/net/lease.o helper/net/lease_relay.o helper/net/sys_lease.o
 // LIBS: -lcap-ng -lnftnl -lmnl -lnl-3
 //
 // The net cell's operations on the real kernel, in a network namespace that the test makes, through cell_handle() as the broker would call
