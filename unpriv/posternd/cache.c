@@ -140,6 +140,7 @@ TEXT_TABLE(mount)
 TEXT_TABLE(route)
 TEXT_TABLE(connection)
 TEXT_TABLE(counter)
+TEXT_TABLE(lease)
 
 void cache_undone(enum store_table table, const char *key, const void *row)
 {
@@ -153,7 +154,8 @@ bool cache_load(void)
 {
 	return store_load_bridge(load_bridge, NULL) && store_load_port(load_port, NULL) && store_load_tap(load_tap, NULL) &&
 	       store_load_snat(load_snat, NULL) && store_load_mount(load_mount, NULL) && store_load_route(load_route, NULL) &&
-	       store_load_connection(load_connection, NULL) && store_load_counter(load_counter, NULL);
+	       store_load_connection(load_connection, NULL) && store_load_counter(load_counter, NULL) &&
+	       store_load_lease(load_lease, NULL);
 }
 
 void cache_finish(void)

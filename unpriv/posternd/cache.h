@@ -40,6 +40,7 @@ TEXT_TABLE(mount)
 TEXT_TABLE(route)
 TEXT_TABLE(connection)
 TEXT_TABLE(counter)
+TEXT_TABLE(lease)
 #undef TEXT_TABLE
 
 #endif

@@ -4,9 +4,11 @@
 #include <stdlib.h>
 
 #include "proto/rpc.h"
+#include "proto/wire.h"
 
 #define DEFAULT_CONFIG "/etc/postern/postern.toml"
 #define DEFAULT_ACL    "/etc/postern/acl.toml"
+#define LEASE_PORTS    8 // as many as the policy takes
 
 #define TEXT(name, member)                                                                                                                           \
 	{                                                                                                                                            \
@@ -19,6 +21,11 @@
 #define NUMBER(name, member, least, most)                                                                                                            \
 	{                                                                                                                                            \
 		.key = name, .type = ROW_INTEGER, .offset = offsetof(struct config, member), .min = least, .max = most                               \
+	}
+
+#define FLAG(name, member)                                                                                                                           \
+	{                                                                                                                                            \
+		.key = name, .type = ROW_BOOLEAN, .offset = offsetof(struct config, member)                                                          \
 	}
 
 static const struct toml_row rpc_rows[] = {
@@ -35,6 +42,15 @@ static const struct toml_row state_rows[] = {TEXT("dir", state_dir), {.key = NUL
 static const struct toml_row log_rows[] = {TEXT("level", log_level_text), {.key = NULL}};
 
 static const struct toml_row net_rows[] = {TEXT("interface_prefix", interface_prefix), {.key = NULL}};
+
+static const struct toml_row lease_rows[] = {
+    LIST("interface", lease_interfaces),
+    FLAG("dhcp4", lease_dhcp4),
+    FLAG("dhcp6", lease_dhcp6),
+    FLAG("prefix_delegation", lease_prefix),
+    FLAG("slaac", lease_slaac),
+    {.key = NULL},
+};
 
 static const struct toml_row vol_rows[] = {
     TEXT("mount_root", mount_root),
@@ -59,6 +75,7 @@ static const struct toml_row rows[] = {
     {.key = "state", .type = ROW_TABLE, .rows = state_rows},
     {.key = "log", .type = ROW_TABLE, .rows = log_rows},
     {.key = "net", .type = ROW_TABLE, .rows = net_rows},
+    {.key = "lease", .type = ROW_TABLE, .rows = lease_rows},
     {.key = "vol", .type = ROW_TABLE, .rows = vol_rows},
     {.key = "vm", .type = ROW_TABLE, .rows = vm_rows},
     {.key = NULL},
@@ -82,6 +99,7 @@ static void set_defaults(struct config *c)
 	c->image = "default/root.ext4";
 	c->boot_deadline_secs = 30;
 	c->interface_prefix = "pt-";
+	c->lease_dhcp4 = c->lease_dhcp6 = c->lease_slaac = true;
 	c->mount_root = "/srv/postern/mnt";
 	c->uid_range_text = "900000-999999";
 	c->exec_output_bytes = 1 << 20;
@@ -171,6 +189,15 @@ static bool check_paths(struct toml_file *f, const struct toml *root, const stru
 	return c->sockets.n > 0 || toml_complain(f, at(root, "rpc", "sockets"), "\"sockets\" is empty");
 }
 
+static bool check_leases(struct toml_file *f, const struct toml *root, const struct config *c)
+{
+	for (size_t i = 0; i < c->lease_interfaces.n; i++)
+		if (!wire_ifname_ok(c->lease_interfaces.v[i]))
+			return toml_complain(f, at(root, "lease", "interface"), "\"%s\" is no interface's name", c->lease_interfaces.v[i]);
+	return c->lease_interfaces.n <= LEASE_PORTS ||
+	       toml_complain(f, at(root, "lease", "interface"), "at most %d interfaces can have leases", LEASE_PORTS);
+}
+
 struct config *config_load(const struct flags *flags, struct arena *a, const char **error)
 {
 	struct config *c = xcalloc(1, sizeof *c);
@@ -178,7 +205,7 @@ struct config *config_load(const struct flags *flags, struct arena *a, const cha
 	set_defaults(c);
 	const struct toml *root = toml_load(&f, flags->config == NULL);
 	bool fine = root && toml_fill(&f, root, rows, c) && check_level(&f, root, c) && check_vmm(&f, root, c) && check_uids(&f, root, c) &&
-	            check_paths(&f, root, c);
+	            check_leases(&f, root, c) && check_paths(&f, root, c);
 	if (fine) {
 		apply_flags(c, flags);
 		return c;

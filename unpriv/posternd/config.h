@@ -26,6 +26,11 @@ struct config {
 	enum log_level log_level;
 	// [net]
 	const char *interface_prefix; // of taps that postern names; the policy must allow it
+	// [lease]
+	struct strings lease_interfaces; // that postern leases addresses for; the policy must name them too
+	bool lease_dhcp4, lease_dhcp6;   // which leases it asks for
+	bool lease_prefix;               // it also asks for a prefix to be delegated
+	bool lease_slaac;                // the kernel takes addresses and routes from router advertisements
 	// [vol]
 	const char *mount_root; // the policy's: what vol.mount mounts lies below it
 	// [vm]

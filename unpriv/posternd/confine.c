@@ -100,6 +100,7 @@ static bool allow_reads(int rules, const struct config *config)
 	    "/run/NetworkManager",
 	    "/var/lib/dhcp",
 	    "/var/lib/NetworkManager",
+	    "/var/lib/dhcpcd",
 	};
 	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
 		if (!landlock_read(rules, paths[i]))

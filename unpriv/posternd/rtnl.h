@@ -41,6 +41,7 @@ struct rtnl_addr {
 	uint32_t flags;                // IFA_F_…
 	uint8_t addr[16];              // network byte order
 	size_t place;                  // in the kernel's order
+	uint32_t valid, preferred;     // seconds from now; UINT32_MAX: for ever
 };
 
 // Switches of one link and family; index NETCONFA_IFINDEX_ALL: the host's.

@@ -97,6 +97,17 @@ bool rtnl_parse_link(const struct nlmsghdr *h, struct rtnl_link *l)
 	return l->index > 0 && l->name[0] != '\0';
 }
 
+static void times_of(const struct rtattr *a, struct rtnl_addr *r)
+{
+	struct ifa_cacheinfo times;
+
+	if (RTA_PAYLOAD(a) < sizeof(times))
+		return;
+	memcpy(&times, RTA_DATA(a), sizeof(times));
+	r->valid = times.ifa_valid;
+	r->preferred = times.ifa_prefered;
+}
+
 // The peer's address is IFA_ADDRESS where there is one; IFA_LOCAL, which IPv6 leaves out otherwise, is ours.
 static void addr_attr(const struct rtattr *a, void *out)
 {
@@ -108,6 +119,8 @@ static void addr_attr(const struct rtattr *a, void *out)
 		r->flags = rtnl_get_u32(a);
 	else if (a->rta_type == IFA_PROTO)
 		r->proto = rtnl_get_u8(a);
+	else if (a->rta_type == IFA_CACHEINFO)
+		times_of(a, r);
 	if (RTA_PAYLOAD(a) != want)
 		return;
 	if (a->rta_type == IFA_LOCAL || (a->rta_type == IFA_ADDRESS && memcmp(r->addr, none, want) == 0))
@@ -128,6 +141,7 @@ bool rtnl_parse_addr(const struct nlmsghdr *h, struct rtnl_addr *r)
 	r->prefix = i->ifa_prefixlen;
 	r->scope = i->ifa_scope;
 	r->flags = i->ifa_flags;
+	r->valid = r->preferred = UINT32_MAX;
 	rtnl_each_attr(IFA_RTA(i), h->nlmsg_len - NLMSG_SPACE(sizeof(*i)), addr_attr, r);
 	return true;
 }

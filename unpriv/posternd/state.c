@@ -19,6 +19,7 @@
 #include "unpriv/posternd/gate.h"
 #include "unpriv/posternd/guard.h"
 #include "unpriv/posternd/helper_client.h"
+#include "unpriv/posternd/lease_port.h"
 #include "unpriv/posternd/net_restore.h"
 #include "unpriv/posternd/ovs_ctl.h"
 #include "unpriv/posternd/ovsdb.h"
@@ -53,6 +54,7 @@ static void on_helper_ready(void *arg)
 {
 	(void)arg;
 	daemon_helper_met();
+	lease_helper_ready();
 	event_publish(event_topic_helper_up, NULL, (const struct event_member[]){{"why", restored ? "started again" : "started"}, {NULL, NULL}});
 	watch_helper();
 	if (restored)
@@ -95,7 +97,7 @@ bool state_start(void)
 	helper_client_on_ready(on_helper_ready, NULL);
 	helper_client_on_gone(on_helper_gone);
 	net_sweep_start();
-	return true;
+	return lease_start();
 }
 
 void state_helper(int fd)
@@ -111,6 +113,7 @@ void state_stop(void)
 	guard_stop();
 	verify_stop();
 	checkpoint_stop();
+	lease_stop();
 	event_wait_stop();
 	gate_stop();
 	ovsdb_stop();

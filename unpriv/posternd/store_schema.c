@@ -41,6 +41,8 @@ static const char *const upgrades[] = {
     "deadline_unix INTEGER NOT NULL, identity TEXT, method TEXT) STRICT;"
     "CREATE TABLE undo(checkpoint INTEGER NOT NULL, tbl TEXT NOT NULL, key TEXT NOT NULL, row TEXT, PRIMARY KEY(checkpoint, tbl, key)) STRICT;"
     "CREATE INDEX undo_of_row ON undo(tbl, key, checkpoint);",
+    // leases
+    "CREATE TABLE lease(id TEXT PRIMARY KEY NOT NULL, obtained_unix_ms INTEGER NOT NULL, message TEXT) STRICT;",
 };
 
 #define VERSION ((int)(sizeof(upgrades) / sizeof(*upgrades)))

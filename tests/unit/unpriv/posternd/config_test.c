@@ -1,4 +1,4 @@
-// LINK: unpriv/posternd/config.o unpriv/posternd/toml.o unpriv/posternd/toml_value.o unpriv/posternd/toml_rows.o unpriv/posternd/mem.o
+// LINK: proto/wire.o proto/wire_kinds.o proto/mp.o unpriv/posternd/config.o unpriv/posternd/toml.o unpriv/posternd/toml_value.o unpriv/posternd/toml_rows.o unpriv/posternd/mem.o
 // LINK: unpriv/posternd/text.o unpriv/posternd/utf8.o unpriv/common/log.o proto/rpc.o
 // postern.toml: defaults, every key, and errors that name file, line, column and key.
 #include "tests/lib/test.h"
