@@ -27,11 +27,13 @@ PICKED = {
     "tests/attack/de-mounts.py": ["D2:", "D14:", "E3: mount and", "E4:", "E8:"],
     "tests/attack/f-net.py": ["F4: a tap is", "F5: ports", "F6: addresses", "F6: the firewall", "F10:"],
     "tests/attack/h-policy.py": [],
+    "tests/attack/h-ovs.py": ["H5:", "the socket handed out", "D2: a socket"],
     "tests/attack/i-sandbox.py": [],
     "tests/e2e/method/net.vlan.py": [],
     "tests/e2e/method/net.sysctl.py": [],
     "tests/e2e/method/net.neighbors.py": [],
     "tests/e2e/method/net.routes.py": ["net.routes"],
+    "tests/e2e/ovs-kernel.py": [],
 }
 BOOT = 60  # seconds
 PROGRAM_LIMIT = 400

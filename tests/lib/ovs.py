@@ -14,6 +14,8 @@ import ground
 from report import Failed, want
 
 RUN = "/run/openvswitch"
+# Where Debian's alternatives lead; a guest's root has none.
+SWITCH = shutil.which("ovs-vswitchd", path=os.environ.get("PATH", "") + ":/usr/sbin") or "/usr/lib/openvswitch-switch/ovs-vswitchd"
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 ENV = dict(os.environ, OVS_RUNDIR=RUN, OVS_LOGDIR=RUN, OVS_DBDIR=RUN, OVS_SYSCONFDIR=RUN)
 running = {}  # name: process
@@ -31,13 +33,13 @@ def start_database():
 
 
 def start_switch():
-    # It names its socket after its pid, and takes connections as soon as the socket is there.
-    _start("ovs-vswitchd", "ovs-vswitchd", "unix:%s/db.sock" % RUN, "--pidfile=%s/ovs-vswitchd.pid" % RUN, "-vconsole:off")
-    e2e.until(lambda: subprocess.run(["ovs-appctl", "--timeout=5", "version"], env=ENV, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0, 30)
+    # It takes connections as soon as its socket is there, and knows all commands once it has read the database.
+    _start("ovs-vswitchd", SWITCH, "unix:%s/db.sock" % RUN, "--pidfile=%s/ovs-vswitchd.pid" % RUN, "-vconsole:off")
+    e2e.until(lambda: subprocess.run(["ovs-appctl", "--timeout=5", "dpif/show"], env=ENV, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0, 30)
 
 
 def start():
-    if not shutil.which("ovs-vswitchd"):
+    if not os.path.exists(SWITCH):
         raise Failed("there is no Open vSwitch: make deps")
     os.makedirs(RUN, exist_ok=True)
     if not os.path.exists(RUN + "/conf.db"):
@@ -178,3 +180,62 @@ class Host:
     def udp(self, other, ports):
         """Sends a datagram from each port to port 9 there."""
         self.run("python3", "-c", "import socket\nfor p in %r:\n s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n s.bind(('', p))\n s.sendto(b'x', (%r, 9))\n" % (list(ports), other.address))
+
+
+# ---- what Open vSwitch's own tools say ---------------------------------------------------------------------------------------------------------
+
+def datapaths():
+    """What dpctl/show says, in net.datapath's words."""
+    found = []
+    for line in appctl("dpctl/show").splitlines():
+        if not line.startswith(" "):
+            found.append({"name": line[:-1], "ports": []})
+        elif line.startswith("  lookups:"):
+            found[-1].update(zip(("hits", "missed", "lost"), map(int, re.findall(r"\w+:(\d+)", line))))
+        elif line.startswith("  flows:"):
+            found[-1]["flows"] = int(line.split()[1])
+        elif line.startswith("  port "):
+            number, name, kind = re.fullmatch(r"  port (\d+): (\S+)(?: \((\w+).*)?", line).groups()
+            found[-1]["ports"].append(dict({"number": int(number), "name": name}, **({"type": kind} if kind else {})))
+    for d in found:
+        d["ports"].sort(key=lambda p: p["number"])
+    return found
+
+
+def datapath_flows():
+    """{match: (packets, bytes, actions)} as dpctl/dump-flows has them."""
+    found = {}
+    for line in appctl("dpctl/dump-flows").splitlines():
+        m = re.fullmatch(r"(.*), packets:(\d+), bytes:(\d+), used:.*, actions:(.*)", line)
+        if m:
+            found[m.group(1)] = (int(m.group(2)), int(m.group(3)), m.group(4))
+    return found
+
+
+def _split(text):
+    """The members between commas that aren't in parentheses."""
+    return re.findall(r"(?:[^,(]|\([^)]*\))+", text)
+
+
+def _members(text):
+    return dict(m.split("=", 1) for m in _split(text) if "=" in m)
+
+
+def _tuple(text):
+    names = {"src": "src", "dst": "dst", "sport": "sport", "dport": "dport", "id": "icmp_id", "type": "icmp_type", "code": "icmp_code", "packets": "packets", "bytes": "bytes"}
+    return {names[k]: v if k in ("src", "dst") else int(v) for k, v in _members(text.strip("()")).items()}
+
+
+def connections(*options, datapath="netdev@ovs-netdev"):
+    """Entries as dpctl/dump-conntrack has them, in net.ovs.conntrack's words but for the timeout, which runs."""
+    found = []
+    for line in appctl("dpctl/dump-conntrack", "-s", datapath, *options).splitlines():
+        m = _members(line)
+        e = {"datapath": datapath, "proto": line.partition(",")[0], "zone": int(m.get("zone", 0)), "mark": int(m.get("mark", "0"), 0),
+             "orig": _tuple(m["orig"]), "reply": _tuple(m["reply"])}
+        if "labels" in m:
+            e["labels"] = m["labels"]
+        if "protoinfo" in m:
+            e["state"] = re.search(r"state=(\w+)", m["protoinfo"]).group(1)
+        found.append(e)
+    return sorted(found, key=repr)

@@ -22,10 +22,15 @@ static void ask_next(struct walk *w);
 static void fail_walk(struct walk *w, const struct ovs_end *end)
 {
 	struct ovs_ctl *ctl = w->ctl;
+	struct ovs_end said = *end;
 
 	if (w->e.page != NULL)
 		lowest_clear(w->e.page);
-	ovs_fail(w->e.rq, end);
+	if (end->refused && strstr(end->fail.detail, "is not a valid command") != NULL) {
+		said.fail.kind = FAIL_UNSUPPORTED;
+		said.fail.hint = "Ask again if Open vSwitch has only just been started; one that is too old doesn't know the command.";
+	}
+	ovs_fail(w->e.rq, &said);
 	ovs_ctl_close(ctl);
 }
 

@@ -4,7 +4,6 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", "lib"))
-import re
 import time
 
 import e2e
@@ -13,34 +12,6 @@ from e2e import call, equal, fails, invalid, test, until, want
 
 e2e.enter()
 DATAPATH = "netdev@ovs-netdev"
-
-
-def shown():
-    """What dpctl/show says, in our words."""
-    found = []
-    for line in ovs.appctl("dpctl/show").splitlines():
-        if not line.startswith(" "):
-            found.append({"name": line[:-1], "ports": []})
-        elif line.startswith("  lookups:"):
-            found[-1].update(zip(("hits", "missed", "lost"), map(int, re.findall(r"\w+:(\d+)", line))))
-        elif line.startswith("  flows:"):
-            found[-1]["flows"] = int(line.split()[1])
-        elif line.startswith("  port "):
-            number, name, kind = re.fullmatch(r"  port (\d+): (\S+)(?: \((\w+).*)?", line).groups()
-            found[-1]["ports"].append(dict({"number": int(number), "name": name}, **({"type": kind} if kind else {})))
-    for d in found:
-        d["ports"].sort(key=lambda p: p["number"])
-    return found
-
-
-def flows():
-    """{match: (packets, bytes, actions)} as dpctl/dump-flows has them."""
-    found = {}
-    for line in ovs.appctl("dpctl/dump-flows").splitlines():
-        m = re.fullmatch(r"(.*), packets:(\d+), bytes:(\d+), used:.*, actions:(.*)", line)
-        if m:
-            found[m.group(1)] = (int(m.group(2)), int(m.group(3)), m.group(4))
-    return found
 
 
 def still(theirs, ours):
@@ -69,7 +40,7 @@ def _():
     global a, b
     a, b = ovs.Host("a", "br0", "10.56.0.1/24"), ovs.Host("b", "br0", "10.56.0.2/24")
     until(lambda: a.reaches(b), 30)
-    found = still(shown, lambda: call("net.datapath")["datapaths"])
+    found = still(ovs.datapaths, lambda: call("net.datapath")["datapaths"])
     equal([d["name"] for d in found], [DATAPATH], "the names")
     types = {p["name"]: p.get("type") for p in found[0]["ports"]}
     equal((types["br0"], types["oa"], types["vxlan_sys_4789"]), ("tap", None, "vxlan"), "types of ports")
@@ -78,7 +49,7 @@ def _():
 @test("net.datapath lists the flows that packets have made, with what they match, do and count")
 def _():
     until(lambda: a.reaches(b, 5), 30)
-    found = still(flows, lambda: {f["match"]: (f["packets"], f["bytes"], f["actions"]) for f in call("net.datapath")["flows"]})
+    found = still(ovs.datapath_flows, lambda: {f["match"]: (f["packets"], f["bytes"], f["actions"]) for f in call("net.datapath")["flows"]})
     want(any("eth_type(0x0800)" in m for m in found), "no flow of IPv4 among %r" % found)
     for f in call("net.datapath")["flows"]:
         equal((f["datapath"], f["thread"]), (DATAPATH, "main"), "whose it is")
@@ -99,7 +70,7 @@ def _():
     ovs.vsctl("set", "Open_vSwitch", ".", "other_config:max-idle=120000")
     ovs.appctl("upcall/disable-megaflows")  # each packet that differs makes a flow of its own
     a.udp(b, range(20000, 20600))
-    until(lambda: len(flows()) >= 600, 60)
+    until(lambda: len(ovs.datapath_flows()) >= 600, 60)
     ids, params = [], {"limit": 70}
     while True:
         page = call("net.datapath", **params)

@@ -4,42 +4,11 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", "lib"))
-import re
-
 import e2e
 import ovs
 from e2e import call, equal, fails, invalid, test, until, want
 
 e2e.enter()
-
-
-def split(text):
-    """The members between commas that aren't in parentheses."""
-    return re.findall(r"(?:[^,(]|\([^)]*\))+", text)
-
-
-def members(text):
-    return dict(m.split("=", 1) for m in split(text) if "=" in m)
-
-
-def tuple_of(text):
-    names = {"src": "src", "dst": "dst", "sport": "sport", "dport": "dport", "id": "icmp_id", "type": "icmp_type", "code": "icmp_code", "packets": "packets", "bytes": "bytes"}
-    return {names[k]: v if k in ("src", "dst") else int(v) for k, v in members(text.strip("()")).items()}
-
-
-def theirs(*options):
-    """Entries as dpctl/dump-conntrack has them, in our words but for the timeout, which runs."""
-    found = []
-    for line in ovs.appctl("dpctl/dump-conntrack", "-s", *options).splitlines():
-        m = members(line)
-        e = {"datapath": "netdev@ovs-netdev", "proto": line.partition(",")[0], "zone": int(m.get("zone", 0)), "mark": int(m.get("mark", "0"), 0),
-             "orig": tuple_of(m["orig"]), "reply": tuple_of(m["reply"])}
-        if "labels" in m:
-            e["labels"] = m["labels"]
-        if "protoinfo" in m:
-            e["state"] = re.search(r"state=(\w+)", m["protoinfo"]).group(1)
-        found.append(e)
-    return sorted(found, key=repr)
 
 
 def ours(**params):
@@ -55,9 +24,9 @@ ORDER = ("datapath", "proto", "zone", "mark", "orig", "reply", "labels", "state"
 
 def still(zone=()):
     for _ in range(30):
-        before = theirs(*zone)
+        before = ovs.connections(*zone)
         found = [{k: e[k] for k in ORDER if k in e} for e in ours(**({"zone": int(zone[0][5:])} if zone else {}))]
-        if before == theirs(*zone):
+        if before == ovs.connections(*zone):
             equal(found, before, "the entries")
             return found
     raise e2e.Failed("ovs-appctl never says the same twice")
@@ -89,7 +58,7 @@ def _():
     b.address = "10.57.0.2"
     a.udp(b, (4000, 4001, 4002))
     a.run("python3", "-c", "import socket\ntry: socket.create_connection(('10.57.0.2', 81), 3)\nexcept OSError: pass")
-    until(lambda: {"icmp", "icmpv6", "udp", "tcp"} <= {e["proto"] for e in theirs()}, 30)
+    until(lambda: {"icmp", "icmpv6", "udp", "tcp"} <= {e["proto"] for e in ovs.connections()}, 30)
     found = still()
     udp = [e for e in found if e["proto"] == "udp"]
     equal({(e["zone"], e["mark"]) for e in udp}, {(8, 5)}, "zone and mark")
@@ -112,7 +81,7 @@ def _():
 @test("net.ovs.conntrack comes in pages, each connection once, each page with the count of all")
 def _():
     a.udp(b, range(10000, 12500))
-    until(lambda: len(theirs("zone=8")) >= 2500, 60)
+    until(lambda: len(ovs.connections("zone=8")) >= 2500, 60)
     keys, params = [], {"limit": 600, "zone": 8}
     while True:
         page = call("net.ovs.conntrack", **params)
