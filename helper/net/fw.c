@@ -189,9 +189,9 @@ struct handles {
 	bool failed;
 };
 
-struct removal {
+struct changing {
 	struct fw_batch *b;
-	struct handles *h;
+	struct handles *h; // of the rules that carry records, where the request has such
 };
 
 static void keep_handle(void *arg, const struct fw_record *r, uint64_t handle)
@@ -231,32 +231,45 @@ static enum op_status count_rules(struct cell *c, const struct fw_record *r, voi
 	return OPS_OK;
 }
 
-// By the handle that the same record has in the table, whatever its comment says.
-static enum op_status remove_rule(struct cell *c, const struct fw_record *r, const struct removal *x)
+// The same record's rule, whatever its comment says.
+static struct handle *find_handle(const struct handles *h, const struct fw_record *r)
 {
+	for (size_t i = 0; i < h->n; i++)
+		if (h->v[i].handle != 0 && memcmp(&h->v[i].r, r, offsetof(struct fw_record, comment)) == 0)
+			return &h->v[i];
+	return NULL;
+}
+
+static enum op_status remove_rule(struct cell *c, const struct fw_record *r, const struct changing *x)
+{
+	struct handle *k = find_handle(x->h, r);
 	struct nftnl_rule *rule;
 
-	for (size_t i = 0; i < x->h->n; i++) {
-		struct handle *k = &x->h->v[i];
-		if (k->handle == 0 || memcmp(&k->r, r, offsetof(struct fw_record, comment)) != 0)
-			continue;
-		rule = nftnl_rule_alloc();
-		if (rule == NULL)
-			return cell_fail(c, OPS_IO, "memory", ENOMEM);
-		nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, FW_TABLE);
-		nftnl_rule_set_str(rule, NFTNL_RULE_CHAIN, "input");
-		nftnl_rule_set_u64(rule, NFTNL_RULE_HANDLE, k->handle);
-		fw_put_rule(x->b, NFT_MSG_DELRULE, rule);
-		nftnl_rule_free(rule);
-		k->handle = 0; // a second one of its kind is another rule
-		return OPS_OK;
-	}
-	return cell_fail(c, OPS_NOT_FOUND, "rule of a record", 0);
+	if (k == NULL)
+		return cell_fail(c, OPS_NOT_FOUND, "rule of a record", 0);
+	rule = nftnl_rule_alloc();
+	if (rule == NULL)
+		return cell_fail(c, OPS_IO, "memory", ENOMEM);
+	nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, FW_TABLE);
+	nftnl_rule_set_str(rule, NFTNL_RULE_CHAIN, "input");
+	nftnl_rule_set_u64(rule, NFTNL_RULE_HANDLE, k->handle);
+	fw_put_rule(x->b, NFT_MSG_DELRULE, rule);
+	nftnl_rule_free(rule);
+	k->handle = 0; // a second one of its kind is another rule
+	return OPS_OK;
+}
+
+// A rule that is there already isn't put there twice, as an element isn't.
+static enum op_status put_in(struct cell *c, const struct fw_record *r, void *arg)
+{
+	const struct changing *x = arg;
+
+	return fw_set_of(r) == NULL && find_handle(x->h, r) != NULL ? OPS_OK : add(c, r, x->b);
 }
 
 static enum op_status take_out(struct cell *c, const struct fw_record *r, void *arg)
 {
-	const struct removal *x = arg;
+	const struct changing *x = arg;
 	const struct fw_set *s = fw_set_of(r);
 
 	if (s == NULL)
@@ -307,9 +320,9 @@ static enum op_status allowed(struct cell *c, size_t out, size_t in, size_t *lef
 static enum op_status change(struct cell *c, const struct op_fw_change_args *a, int fd, struct fw_batch *b)
 {
 	struct handles h = {0};
-	struct removal x = {b, &h};
+	struct changing x = {b, &h};
 	size_t rules = 0;
-	enum op_status s = records(c, fd, 0, a->removes, count_rules, &rules);
+	enum op_status s = records(c, fd, 0, a->removes + a->adds, count_rules, &rules);
 	int err = rules > 0 ? read_handles(&c->policy.net, &h) : 0;
 
 	if (s == OPS_OK && err != 0)
@@ -318,7 +331,7 @@ static enum op_status change(struct cell *c, const struct op_fw_change_args *a, 
 	if (s == OPS_OK)
 		s = records(c, fd, 0, a->removes, take_out, &x);
 	if (s == OPS_OK)
-		s = records(c, fd, a->removes, a->adds, add, b);
+		s = records(c, fd, a->removes, a->adds, put_in, &x);
 	free(h.v);
 	return s != OPS_OK ? s : transact(c, b);
 }

@@ -240,6 +240,13 @@ def answers():
     yield "net.bridge.add_port", call("net.bridge.add_port", bridge="pt-br1", port="pt-one")
     snat = call("net.nat.add_snat", source="10.9.0.0/24")
     yield "net.nat.add_snat", snat
+    forward = {"proto": "tcp", "host_port": 8080, "dest_ip": "10.9.0.2", "dest_port": 80}
+    dnat = call("net.nat.add_dnat", **forward)
+    yield "net.nat.add_dnat", dnat
+    yield "net.nat.add_dnat", call("net.nat.add_dnat", forwards=[forward, dict(forward, host_port=81, source="10.0.0.0/8", host_ip="10.9.0.1", interface="pt-br1")])
+    rule = call("net.firewall.add_rule", proto="tcp", port_range="1-9", comment="ours", source="10.0.0.0/8", interface="pt-br1")
+    yield "net.firewall.add_rule", rule
+    yield "net.firewall.add_rule", call("net.firewall.add_rule", rules=[{"proto": "udp", "service": "domain"}, {"proto": "icmp"}])
     ovs.start()
     ovs.bridge("document0")
     for method in METHODS.values():
@@ -248,6 +255,8 @@ def answers():
     yield "net.ovs.conntrack.flush", call("net.ovs.conntrack.flush")
     yield "net.vm.list", call("net.vm.list", limit=1)
     yield "net.nat.remove_snat", call("net.nat.remove_snat", id=snat["id"])
+    yield "net.nat.remove_dnat", call("net.nat.remove_dnat", id=dnat["id"])
+    yield "net.firewall.remove_rule", call("net.firewall.remove_rule", id=rule["id"])
     yield "net.vm.delete_tap", call("net.vm.delete_tap", names=[t["name"] for t in many["taps"]])
     yield "net.bridge.delete", call("net.bridge.delete", name="pt-br1", force=True)
     yield "net.vm.delete_tap", call("net.vm.delete_tap", name="pt-one")

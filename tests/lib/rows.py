@@ -82,7 +82,7 @@ def all_params(method):
 # One right value of each scalar kind; the names are of things that aren't there.
 GOOD = {
     "str": "x", "blob": "x", "id": "no-such-id", "name": "no-such-vm", "ifname": "pt-br-none", "cidr": "10.77.0.1/24", "destination": "10.77.0.0/16", "ip": "10.77.0.2",
-    "mac": "02:00:00:00:00:77", "relpath": "no/such", "abspath": "/no/such", "comment": "a comment", "word": "a=b", "mtu": 1400, "uid": 900001,
+    "mac": "02:00:00:00:00:77", "relpath": "no/such", "abspath": "/no/such", "comment": "a comment", "word": "a=b", "port_range": "8000-8100", "mtu": 1400, "uid": 900001,
     "mib": 64, "pids": 32, "ms": 1000,
 }
 
@@ -90,6 +90,7 @@ GOOD = {
 SUBTLE = {
     "ip": ["10.0.0.256", "1.2.3", ":::", "1.2.3.4.5"],
     "cidr": ["10.0.0.0/33", "10.0.0.0/024", "fd00::/129", "1.2.3/24", "10.0.0.0/1000", "::/99999999999999999999"],
+    "port_range": ["2-1", "1-65536", "70000-70001"],
     "destination": ["Default", "10.0.0.0/33", "fd00::/129", "default/0"],
     "mac": ["01:00:00:00:00:01", "00:00:00:00:00:00"],
     "ifname": [".", ".."],

@@ -119,6 +119,8 @@ static const char *const examples[KIND_COUNT] = {
     [KIND_num] = "0.5",
     [KIND_strmap] = "KEY=value",
     [KIND_raw] = "{}",
+    [KIND_port] = "8080",
+    [KIND_port_range] = "8000-8100",
     [KIND_mtu] = "1500",
     [KIND_uid] = "1000",
     [KIND_mib] = "256",

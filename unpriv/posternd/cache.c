@@ -136,6 +136,8 @@ TEXT_TABLE(bridge)
 TEXT_TABLE(port)
 TEXT_TABLE(tap)
 TEXT_TABLE(snat)
+TEXT_TABLE(dnat)
+TEXT_TABLE(allow)
 TEXT_TABLE(mount)
 TEXT_TABLE(route)
 TEXT_TABLE(connection)
@@ -153,9 +155,9 @@ void cache_undone(enum store_table table, const char *key, const void *row)
 bool cache_load(void)
 {
 	return store_load_bridge(load_bridge, NULL) && store_load_port(load_port, NULL) && store_load_tap(load_tap, NULL) &&
-	       store_load_snat(load_snat, NULL) && store_load_mount(load_mount, NULL) && store_load_route(load_route, NULL) &&
-	       store_load_connection(load_connection, NULL) && store_load_counter(load_counter, NULL) &&
-	       store_load_lease(load_lease, NULL);
+	       store_load_snat(load_snat, NULL) && store_load_dnat(load_dnat, NULL) && store_load_allow(load_allow, NULL) &&
+	       store_load_mount(load_mount, NULL) && store_load_route(load_route, NULL) && store_load_connection(load_connection, NULL) &&
+	       store_load_counter(load_counter, NULL) && store_load_lease(load_lease, NULL);
 }
 
 void cache_finish(void)

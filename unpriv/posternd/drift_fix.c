@@ -9,7 +9,7 @@
 #include "unpriv/posternd/bridge.h"
 #include "unpriv/posternd/cache.h"
 #include "unpriv/posternd/connection.h"
-#include "unpriv/posternd/nat.h"
+#include "unpriv/posternd/fw.h"
 #include "unpriv/posternd/route.h"
 #include "unpriv/posternd/tap.h"
 #include "unpriv/posternd/task.h"
@@ -170,7 +170,7 @@ static bool ask(struct task *t, const struct step *s)
 	enum op_id op;
 
 	if (s->act == ACT_FIREWALL) {
-		nat_ask_commit(t);
+		fw_ask_all(t, NULL);
 		return true;
 	}
 	if (!build(s, &op, &a))

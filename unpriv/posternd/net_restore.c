@@ -17,8 +17,8 @@
 #include "unpriv/posternd/config.h"
 #include "unpriv/posternd/connection.h"
 #include "unpriv/posternd/daemon.h"
+#include "unpriv/posternd/fw.h"
 #include "unpriv/posternd/mounts.h"
-#include "unpriv/posternd/nat.h"
 #include "unpriv/posternd/net_plan.h"
 #include "unpriv/posternd/net_view.h"
 #include "unpriv/posternd/owned.h"
@@ -104,24 +104,38 @@ static void plan_mounts(struct plan *p, struct change *c)
 	}
 }
 
-static void plan_nat(struct plan *p, struct change *c)
+// Rows of the firewall that nobody was told the end of go; a VM's are the VM's own matter.
+static void forget_rules(struct change *c)
 {
-	bool four = false, six = false;
-
 	for (size_t i = cache_n_snat(); i-- > 0;) {
 		const struct row_snat *row = cache_at_snat(i);
 		if (row->vm == NULL && row->phase != PHASE_DONE) {
 			change_del_snat(c, row->id);
 			cache_drop_snat(row->id);
-		} else if (strchr(row->source, ':') != NULL)
-			six = true;
-		else
-			four = true;
+		}
 	}
-	for (int key = SYSCTL_IP_FORWARD; key <= SYSCTL_IP6_FORWARD; key++)
-		if (key == SYSCTL_IP_FORWARD ? four : six) {
+	for (size_t i = cache_n_dnat(); i-- > 0;) {
+		const struct row_dnat *row = cache_at_dnat(i);
+		if (row->phase != PHASE_DONE) {
+			change_del_dnat(c, row->id);
+			cache_drop_dnat(row->id);
+		}
+	}
+	for (size_t i = cache_n_allow(); i-- > 0;) {
+		const struct row_allow *row = cache_at_allow(i);
+		if (row->phase != PHASE_DONE) {
+			change_del_allow(c, row->id);
+			cache_drop_allow(row->id);
+		}
+	}
+}
+
+static void plan_forwarding(struct plan *p)
+{
+	for (int family = 4; family <= 6; family += 2)
+		if (fw_needs_forwarding(family)) {
 			struct op_sysctl_set_args *a = &plan_add(p, OP_sysctl_set, OPS_OK, "forwarding")->sysctl_set;
-			a->key = (uint32_t)key;
+			a->key = family == 4 ? SYSCTL_IP_FORWARD : SYSCTL_IP6_FORWARD;
 			a->on = true;
 		}
 }
@@ -139,50 +153,37 @@ static void prune(const struct plan_item *i, const struct priv_reply *reply)
 	store_commit(c, NULL, NULL);
 }
 
-// The firewall's table comes last, as a whole.
-struct table_task {
-	struct task t;
-	bool all; // also where no row wants a table
+struct end {
+	void (*ended)(void *arg, bool ok);
+	void *arg;
 };
 
-static void table_step(struct task *t)
-{
-	if (t->step++ == 0 && (((struct table_task *)t)->all || cache_n_snat() > 0)) {
-		nat_ask_commit(t);
-		return;
-	}
-	if (t->reply != NULL && task_repeat(t)) {
-		nat_ask_commit(t);
-		return;
-	}
-	if (t->reply != NULL && !priv_ok(t->reply))
-		log_warn("not restored", "what=%s why=%s", "source translation", priv_error(t->reply));
-	task_done(t, true);
-}
-
+// The firewall's table comes last, as a whole.  One that should hold nothing is taken away.
 static void planned(void *arg)
 {
-	task_run(arg);
+	struct end e = *(struct end *)arg;
+
+	free(arg);
+	fw_put_back(e.ended, e.arg);
 }
 
 static void start(void (*ended)(void *arg, bool ok), void *arg, bool again)
 {
-	struct table_task *k = task_new(sizeof(*k), "restore", NULL, table_step);
+	struct end *e = xmalloc(sizeof(*e));
 	struct plan p = {0};
 	struct change *c = change_new();
 
-	k->t.ended = ended;
-	k->t.ended_arg = arg;
-	k->all = again;
+	*e = (struct end){ended, arg};
 	plan_links(&p, c);
 	plan_connections(&p, c);
 	plan_stray_routes(&p, c);
 	plan_routes(&p);
-	plan_nat(&p, c);
+	forget_rules(c);
+	plan_forwarding(&p);
 	if (!again)
 		plan_mounts(&p, c);
 	store_commit(c, NULL, NULL);
-	plan_run(&p, prune, planned, &k->t);
+	plan_run(&p, prune, planned, e);
 }
 
 void net_restore(void (*ended)(void *arg, bool ok), void *arg)

@@ -83,6 +83,14 @@ static bool is_ifname(const char *text)
 	return strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
 }
 
+static bool is_port_range(const char *text)
+{
+	char *dash;
+	unsigned long lo = strtoul(text, &dash, 10), hi = strtoul(dash + 1, NULL, 10);
+
+	return lo <= hi && hi <= 65535;
+}
+
 bool kind_allows_text(enum rpc_kind kind, const char *text, size_t len)
 {
 	const struct kind_info *k = &rpc_kinds[kind];
@@ -103,5 +111,7 @@ bool kind_allows_text(enum rpc_kind kind, const char *text, size_t len)
 		return is_plain_path(text);
 	if (kind == KIND_ifname)
 		return is_ifname(text);
+	if (kind == KIND_port_range)
+		return is_port_range(text);
 	return true;
 }

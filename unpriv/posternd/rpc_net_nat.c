@@ -1,15 +1,16 @@
 // net.nat.add_snat, remove_snat, status.
+#include <netinet/in.h>
 #include <string.h>
 
 #include "unpriv/posternd/addr.h"
 #include "unpriv/posternd/cache.h"
-#include "unpriv/posternd/nat.h"
+#include "unpriv/posternd/fw.h"
 #include "unpriv/posternd/rpc_net.h"
 #include "unpriv/posternd/task.h"
 
 struct nat_task {
 	struct task t;
-	char id[NAT_ID];
+	char id[FW_ID];
 };
 
 static void commit_row(struct task *t, const struct row_snat *row)
@@ -50,15 +51,17 @@ static void add_step(struct task *t)
 		if (t->err != 0)
 			cache_drop_snat(k->id);
 		if (!task_store_failed(t))
-			nat_ask_forward(t, row->source);
+			fw_ask_forwarding(t, fw_family(row->source));
 		return;
 	case ADD_FORWARDING:
 		if (priv_ok(t->reply))
-			nat_ask_commit(t);
+			fw_ask_snat(t);
 		else
 			undo_add(k);
 		return;
 	case ADD_COMMITTED:
+		if (fw_again(t, NULL))
+			return;
 		if (!priv_ok(t->reply)) {
 			undo_add(k);
 			return;
@@ -103,15 +106,45 @@ static bool read_tuple(struct request *rq, const char *source, const char *to, c
 	return true;
 }
 
-static void tuple_id(const struct tuple *x, char out[NAT_ID])
+static void tuple_id(const struct tuple *x, char out[FW_ID])
 {
-	nat_id(x->source, x->out_interface, x->has_to ? x->to : NULL, NULL, out);
+	snat_id(x->source, x->out_interface, x->has_to ? x->to : NULL, NULL, out);
+}
+
+static bool same(const char *a, const char *b)
+{
+	return (a == NULL) == (b == NULL) && (a == NULL || strcmp(a, b) == 0);
+}
+
+// True where the tuple is free.  Two new addresses for sources that overlap would be chance.
+static bool is_free(struct request *rq, const struct tuple *x, const char *id)
+{
+	struct wire_addr a, b;
+
+	for (size_t i = 0; x->has_to && i < cache_n_snat(); i++) {
+		const struct row_snat *o = cache_at_snat(i);
+		if (o->to == NULL || strcmp(o->to, x->to) == 0 || !same(o->out_interface, x->out_interface) || strcmp(o->id, id) == 0 ||
+		    !addr_parse(x->source, &a) || !addr_parse(o->source, &b) || a.family != b.family)
+			continue;
+		a.prefix = b.prefix = a.prefix < b.prefix ? a.prefix : b.prefix;
+		addr_network(&a);
+		addr_network(&b);
+		if (memcmp(&a, &b, sizeof(a)) != 0)
+			continue;
+		bool seen = tenant_sees(rq, o->tenant);
+		fail_with(rq, &(struct failure){.kind = FAIL_ALREADY_EXISTS,
+		                                .detail = seen ? arena_printf(rq->arena, "%s is translated to %s", o->source, o->to)
+		                                               : "a source that overlaps with this one is translated to another address",
+		                                .holder = seen ? arena_strdup(rq->arena, o->id) : NULL});
+		return false;
+	}
+	return true;
 }
 
 void rpc_net_nat_add_snat(struct request *rq, const struct rpc_net_nat_add_snat_params *p)
 {
 	struct tuple x;
-	char id[NAT_ID];
+	char id[FW_ID];
 	const struct row_snat *have;
 	struct nat_task *k;
 
@@ -123,6 +156,8 @@ void rpc_net_nat_add_snat(struct request *rq, const struct rpc_net_nat_add_snat_
 		fail(rq, FAIL_BUSY, "%s is just being made or removed", id);
 		return;
 	}
+	if (have == NULL && !is_free(rq, &x, id))
+		return;
 	if (have != NULL || rq->dry_run) {
 		reply_net_nat_add_snat(rq, &(struct rpc_net_nat_add_snat_result){.changed = have == NULL, .has_id = have != NULL, .id = id});
 		return;
@@ -150,9 +185,11 @@ static void remove_step(struct task *t)
 		if (t->err != 0)
 			row->phase = PHASE_DONE;
 		if (!task_store_failed(t))
-			nat_ask_commit(t);
+			fw_ask_snat(t);
 		return;
 	case 1:
+		if (fw_again(t, NULL))
+			return;
 		if (priv_ok(t->reply)) {
 			forget_row(k);
 			return;
@@ -172,7 +209,7 @@ static void remove_step(struct task *t)
 	}
 }
 
-static bool which(struct request *rq, const struct rpc_net_nat_remove_snat_params *p, char id[NAT_ID])
+static bool which(struct request *rq, const struct rpc_net_nat_remove_snat_params *p, char id[FW_ID])
 {
 	struct tuple x;
 
@@ -181,7 +218,7 @@ static bool which(struct request *rq, const struct rpc_net_nat_remove_snat_param
 		return false;
 	}
 	if (p->has_id) {
-		copy_text(id, NAT_ID, p->id);
+		copy_text(id, FW_ID, p->id);
 		return true;
 	}
 	if (!read_tuple(rq, p->source, p->has_to ? p->to : NULL, p->has_out_interface ? p->out_interface : NULL, &x))
@@ -192,7 +229,7 @@ static bool which(struct request *rq, const struct rpc_net_nat_remove_snat_param
 
 void rpc_net_nat_remove_snat(struct request *rq, const struct rpc_net_nat_remove_snat_params *p)
 {
-	char id[NAT_ID];
+	char id[FW_ID];
 	struct row_snat *row;
 	struct nat_task *k;
 
@@ -235,8 +272,35 @@ struct list_snat nat_list(struct request *rq)
 	return l;
 }
 
+static struct list_dnat forwards(struct request *rq)
+{
+	static const int protos[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP};
+	struct list_dnat l = {.v = arena_alloc(rq->arena, (cache_n_dnat() + 1) * sizeof(*l.v))};
+
+	for (size_t i = 0; i < cache_n_dnat(); i++) {
+		const struct row_dnat *row = cache_at_dnat(i);
+		int proto = port_proto_tcp;
+		if (row->phase != PHASE_DONE || !tenant_sees(rq, row->tenant))
+			continue;
+		while (proto < port_proto_sctp && protos[proto] != row->proto)
+			proto++;
+		l.v[l.n++] = (struct obj_dnat){.id = row->id,
+		                               .proto = proto,
+		                               .host_port = row->host_port,
+		                               .dest_ip = row->dest_ip,
+		                               .dest_port = row->dest_port,
+		                               .has_interface = row->interface != NULL,
+		                               .interface = row->interface,
+		                               .has_host_ip = row->host_ip != NULL,
+		                               .host_ip = row->host_ip,
+		                               .has_source = row->source != NULL,
+		                               .source = row->source};
+	}
+	return l;
+}
+
 void rpc_net_nat_status(struct request *rq, const struct rpc_net_nat_status_params *p)
 {
 	(void)p;
-	reply_net_nat_status(rq, &(struct rpc_net_nat_status_result){.snat = nat_list(rq)});
+	reply_net_nat_status(rq, &(struct rpc_net_nat_status_result){.snat = nat_list(rq), .dnat = forwards(rq)});
 }

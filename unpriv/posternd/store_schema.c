@@ -43,6 +43,11 @@ static const char *const upgrades[] = {
     "CREATE INDEX undo_of_row ON undo(tbl, key, checkpoint);",
     // leases
     "CREATE TABLE lease(id TEXT PRIMARY KEY NOT NULL, obtained_unix_ms INTEGER NOT NULL, message TEXT) STRICT;",
+    // forwards and firewall rules
+    "CREATE TABLE dnat(id TEXT PRIMARY KEY NOT NULL, phase INTEGER NOT NULL, proto INTEGER NOT NULL, host_port INTEGER NOT NULL, dest_ip TEXT, "
+    "dest_port INTEGER NOT NULL, interface TEXT, host_ip TEXT, source TEXT, tenant TEXT) STRICT;"
+    "CREATE TABLE allow(id TEXT PRIMARY KEY NOT NULL, phase INTEGER NOT NULL, proto INTEGER NOT NULL, port_lo INTEGER NOT NULL, "
+    "port_hi INTEGER NOT NULL, source TEXT, interface TEXT, comment TEXT, tenant TEXT) STRICT;",
 };
 
 #define VERSION ((int)(sizeof(upgrades) / sizeof(*upgrades)))

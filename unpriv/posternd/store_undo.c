@@ -18,6 +18,8 @@ static const bool journaled[TABLE_COUNT] = {
     [TABLE_port] = true,
     [TABLE_tap] = true,
     [TABLE_snat] = true,
+    [TABLE_dnat] = true,
+    [TABLE_allow] = true,
     [TABLE_route] = true,
     [TABLE_connection] = true,
 };

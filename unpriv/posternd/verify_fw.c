@@ -8,8 +8,7 @@
 #include <unistd.h>
 
 #include "unpriv/posternd/addr.h"
-#include "unpriv/posternd/cache.h"
-#include "unpriv/posternd/nat.h"
+#include "unpriv/posternd/fw.h"
 
 #define AT_ONCE 64 // records between two looks at the clock
 #define KEY     offsetof(struct fw_record, comment)
@@ -81,20 +80,11 @@ static bool map_records(struct verify_fw *f, const struct priv_reply *r)
 	return f->map != NULL || f->map_len == 0;
 }
 
-// A translation that is just being made or removed: the table may hold it or not.
-static bool in_flux(void)
-{
-	for (size_t i = 0; i < cache_n_snat(); i++)
-		if (cache_at_snat(i)->phase != PHASE_DONE)
-			return true;
-	return false;
-}
-
 struct verify_fw *verify_fw_create(const struct priv_reply *r)
 {
 	struct verify_fw *f;
 
-	if (!priv_ok(r) || in_flux())
+	if (!priv_ok(r) || fw_in_flux())
 		return NULL;
 	f = xcalloc(1, sizeof(*f));
 	f->answer = r->res->fw_list;
@@ -102,7 +92,7 @@ struct verify_fw *verify_fw_create(const struct priv_reply *r)
 		free(f);
 		return NULL;
 	}
-	f->want_v = nat_expected(&f->want.n);
+	f->want_v = fw_expected(&f->want.n);
 	f->want.v = f->want_v;
 	index_records(&f->want);
 	index_records(&f->have);

@@ -6,6 +6,7 @@
 
 #include "unpriv/posternd/addr.h"
 #include "unpriv/posternd/cache.h"
+#include "unpriv/posternd/fw.h"
 #include "unpriv/posternd/rtnl.h"
 
 static bool same_name(const char *a, const char *b)
@@ -320,14 +321,7 @@ void verify_stray_addr(const struct live *k, const struct live_addr *a, struct d
 
 bool verify_needs_forwarding(uint8_t family)
 {
-	bool six = family == AF_INET6;
-
-	for (size_t i = 0; i < cache_n_snat(); i++) {
-		const struct row_snat *row = cache_at_snat(i);
-		if (row->phase == PHASE_DONE && row->source != NULL && (strchr(row->source, ':') != NULL) == six)
-			return true;
-	}
-	return false;
+	return fw_needs_forwarding(family == AF_INET6 ? 6 : 4);
 }
 
 static void verify_forwarding(uint8_t family, const char *id, struct drift_list *out)

@@ -7,7 +7,7 @@
 #include "unpriv/posternd/cache.h"
 #include "unpriv/posternd/config.h"
 #include "unpriv/posternd/daemon.h"
-#include "unpriv/posternd/nat.h"
+#include "unpriv/posternd/fw.h"
 #include "unpriv/posternd/net_view.h"
 #include "unpriv/posternd/tap.h"
 #include "unpriv/posternd/tenant.h"
@@ -206,7 +206,7 @@ static const char *make_rows(struct vm *vm)
 
 	for (unsigned i = 0; wrong == NULL && i < vm->desc.nnets; i++) {
 		struct wire_addr network;
-		char source[CIDR_TEXT], id[NAT_ID];
+		char source[CIDR_TEXT], id[FW_ID];
 		if (!vm->desc.nets[i].nat)
 			continue;
 		if (!net_view_network(&v, vm->desc.nets[i].bridge, &network)) {
@@ -214,7 +214,7 @@ static const char *make_rows(struct vm *vm)
 			continue;
 		}
 		addr_text(&network, true, source);
-		nat_id(source, NULL, NULL, vm->id, id);
+		snat_id(source, NULL, NULL, vm->id, id);
 		cache_set_snat(&(struct row_snat){.id = id, .phase = PHASE_MAKING, .source = source, .vm = vm->id, .tenant = vm->tenant});
 	}
 	arena_finish(&a);
@@ -235,6 +235,8 @@ static void nat_run(struct task *t)
 
 	if (vm == NULL)
 		return;
+	if (t->step == 2 && fw_again(t, NULL))
+		return;
 	if (t->err != 0 || (t->step > 0 && t->step < 3 && !priv_ok(t->reply))) {
 		if (t->err != 0)
 			act_failed(vm, FAIL_IO, "the state could not be stored");
@@ -244,8 +246,8 @@ static void nat_run(struct task *t)
 		return;
 	}
 	switch (t->step++) {
-	case 0: nat_ask_forward(t, nat_source(vm)); return;
-	case 1: nat_ask_commit(t); return;
+	case 0: fw_ask_forwarding(t, fw_family(nat_source(vm))); return;
+	case 1: fw_ask_snat(t); return;
 	case 2: task_commit(t, change_nat(vm, PHASE_DONE, false)); return;
 	case 3: act_end(vm, t, true); return;
 	}
@@ -274,8 +276,10 @@ static void unnat_run(struct task *t)
 	if (vm == NULL)
 		return;
 	switch (t->step++) {
-	case 0: nat_ask_commit(t); return;
+	case 0: fw_ask_snat(t); return;
 	case 1:
+		if (fw_again(t, NULL))
+			return;
 		if (t->reply->outcome == PRIV_INTERRUPTED) {
 			act_failed_reply(vm, t->reply);
 			act_end(vm, t, false);

@@ -21,4 +21,20 @@ def _():
         call("net.nat.remove_snat", id=rule)
 
 
+@test("net.nat.status lists forwards with all that they are, and pages them")
+def _():
+    asked = [{"proto": proto, "host_port": 1000 + n, "dest_ip": "10.76.0.2", "dest_port": 80} for n in range(10) for proto in ("tcp", "udp")]
+    asked.append({"proto": "sctp", "host_port": 1, "dest_ip": "fd76::2", "dest_port": 2, "interface": ground.UPLINK, "host_ip": "fd76::1", "source": "fd77::/64"})
+    ids = call("net.nat.add_dnat", forwards=asked)["ids"]
+    whole = call("net.nat.status")["dnat"]
+    equal({f["id"]: f for f in whole}, {i: dict(f, id=i) for i, f in zip(ids, asked)}, "the forwards")
+    pages, cursor = [], {}
+    while cursor is not None:
+        page = call("net.nat.status", limit=4, **cursor)
+        pages += page["dnat"]
+        cursor = {"cursor": page["next_cursor"]} if page.get("next_cursor") else None
+    equal(pages, whole, "the pages")
+    call("net.nat.remove_dnat", ids=ids)
+
+
 e2e.main()

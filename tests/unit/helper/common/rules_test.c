@@ -229,8 +229,9 @@ TEST("H5: an empty policy allows no operation but those that need none: reads, a
 	text(a.links_del.names.v[0], "pt-a");
 	a.links_del.names.n = 1;
 	for (unsigned op = 0; op < OP_COUNT; op++) {
-		bool reads = op == OP_next || op == OP_close || op == OP_conntrack_read || op == OP_conntrack_stats || op == OP_fw_read;
-		bool harmless = reads || op == OP_ping || op == OP_sysctl_set || op == OP_fw_commit || op == OP_fw_change || op == OP_fw_list || op == OP_conntrack_flush ||
+		bool reads = op == OP_next || op == OP_close || op == OP_conntrack_read || op == OP_conntrack_stats || op == OP_fw_read || op == OP_fw_list ||
+		             op == OP_event_socket || op == OP_uplinks;
+		bool harmless = reads || op == OP_ping || op == OP_sysctl_set || op == OP_fw_commit || op == OP_fw_change || op == OP_conntrack_flush ||
 		                op == OP_route_del || op == OP_checkpoint_arm || op == OP_checkpoint_confirm || op == OP_checkpoint_revert;
 
 		if (!harmless && rules_refuse(&p, op, &a) == NULL)
