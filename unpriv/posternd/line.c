@@ -65,7 +65,7 @@ static void done(struct exchange *x)
 {
 	struct conn *c = x->conn;
 	if (x->out.len) {
-		text_add(&c->out, x->out.at, x->out.len);
+		text_move(&c->out, &x->out);
 		text_char(&c->out, '\n');
 	}
 	exchange_release(x);

@@ -44,6 +44,8 @@ void text_grow(struct text *t, size_t more);
 void text_finish(struct text *t);
 // Empties it, and gives memory back where it has grown beyond `keep` bytes.
 void text_clear(struct text *t, size_t keep);
+// Appends all of `from`, which is empty after it: a long text to an empty one by handing its buffer over.
+void text_move(struct text *t, struct text *from);
 // Drops the first n bytes.
 void text_drop(struct text *t, size_t n);
 __attribute__((format(printf, 2, 3))) void text_printf(struct text *t, const char *fmt, ...);

@@ -65,12 +65,12 @@ const struct rpc_method *rpc_find(const char *name)
 	return NULL;
 }
 
-void rpc_answered(struct exchange *x, const char *json, size_t len)
+void rpc_answered(struct exchange *x, struct text *json)
 {
 	if (json && x->batch)
 		text_char(&x->out, x->out.len ? ',' : '[');
 	if (json)
-		text_add(&x->out, json, len);
+		text_move(&x->out, json);
 	if (--x->waiting)
 		return;
 	if (x->batch && x->out.len)
@@ -82,7 +82,7 @@ static void answer_error(struct exchange *x, const struct rpc_error *e)
 {
 	struct text t = {0};
 	rpc_put_error(&t, e);
-	rpc_answered(x, t.at, t.len);
+	rpc_answered(x, &t);
 	text_finish(&t);
 }
 
@@ -95,7 +95,7 @@ static void refuse(struct exchange *x, const struct call *c, struct rpc_error *e
 	if (c->id || c->invalid)
 		answer_error(x, e);
 	else
-		rpc_answered(x, NULL, 0);
+		rpc_answered(x, NULL);
 }
 
 static void refuse_right(struct exchange *x, const struct call *c, struct request *rq, enum rpc_right held)
@@ -239,5 +239,5 @@ void rpc_receive(struct exchange *x, char *text, size_t len)
 	x->waiting += (unsigned)m.n;
 	for (size_t i = 0; i < m.n; i++)
 		start_call(x, &m.calls[i], jsonrpc_params(&m, i));
-	rpc_answered(x, NULL, 0);
+	rpc_answered(x, NULL);
 }

@@ -27,8 +27,8 @@ void rpc_put_error(struct text *out, const struct rpc_error *e);
 // completed now or later; it may be gone when this returns.
 void rpc_receive(struct exchange *x, char *text, size_t len);
 
-// Takes a formed answer (NULL, 0 for a notification) into the exchange; completes it when it was the last.
-void rpc_answered(struct exchange *x, const char *json, size_t len);
+// Takes a formed answer (NULL for a notification) out of its text into the exchange; completes it when it was the last.
+void rpc_answered(struct exchange *x, struct text *json);
 
 // Calls a method within the request `outer`: as its caller, but without asking his right, without a row in the audit, and without passing the gate.
 // params (an object) stays the caller's, and must live until ended(rq, failed) is called, once, now or later: failed is NULL where it succeeded.

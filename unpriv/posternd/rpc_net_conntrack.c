@@ -25,10 +25,11 @@ struct listing {
 	struct op_conntrack_read_args asked;
 	uint64_t token; // of the cursor, beside the page's number
 	unsigned page;
-	char *identity;      // whose it is
-	struct request *rq;  // that waits for the page; NULL: it is held
-	struct stream *s;    // NULL: it is over
-	struct text json;    // the page so far
+	char *identity;     // whose it is
+	struct request *rq; // that waits for the page; NULL: it is held
+	struct stream *s;   // NULL: it is over
+	struct text *json;  // the page so far: the request's answer, or `nothing` of a notification
+	struct text nothing;
 	size_t n;            // entries in it
 	struct text left;    // records that have come and aren't in a page
 	struct event *timer; // while it is held
@@ -46,7 +47,7 @@ static void destroy(struct listing *l)
 	stream_drop(l->s);
 	if (l->timer != NULL)
 		event_free(l->timer);
-	text_finish(&l->json);
+	text_finish(&l->nothing);
 	text_finish(&l->left);
 	free(l->identity);
 	free(l);
@@ -84,13 +85,13 @@ static void answer(struct listing *l)
 	struct request *rq = l->rq;
 	bool more = l->s != NULL || l->left.len > 0;
 
-	text_lit(&l->json, "],\"count\":");
-	text_u64(&l->json, l->n);
+	text_lit(l->json, "],\"count\":");
+	text_u64(l->json, l->n);
 	if (more)
-		text_printf(&l->json, ",\"next_cursor\":\"%016" PRIx64 ".%u\"", l->token, l->page + 1);
-	text_char(&l->json, '}');
-	request_reply_raw(rq, l->json.at, l->json.len);
-	text_finish(&l->json);
+		text_printf(l->json, ",\"next_cursor\":\"%016" PRIx64 ".%u\"", l->token, l->page + 1);
+	text_char(l->json, '}');
+	request_result_end(rq);
+	text_finish(&l->nothing);
 	if (more)
 		hold(l);
 	else
@@ -107,8 +108,8 @@ static size_t take(struct listing *l, const void *bytes, size_t len)
 	for (; len - at >= sizeof(r) && l->n < l->rq->limit; at += sizeof(r), l->n++) {
 		memcpy(&r, (const char *)bytes + at, sizeof(r));
 		if (l->n > 0)
-			text_char(&l->json, ',');
-		conntrack_write(&r, &l->json);
+			text_char(l->json, ',');
+		conntrack_write(&r, l->json);
 	}
 	return at;
 }
@@ -142,6 +143,8 @@ static void on_ended(void *arg, const struct priv_reply *failed, bool torn)
 	l->s = NULL;
 	if (failed != NULL) {
 		drop(l);
+		if (rq != NULL)
+			text_finish(&rq->held);
 		if (rq != NULL && priv_fail_kind(failed) == FAIL_NOT_FOUND)
 			fail_hint(rq, FAIL_NOT_FOUND, "Begin a new listing.", "the listing was held too long");
 		else if (rq != NULL)
@@ -159,7 +162,8 @@ static void begin_page(struct listing *l, struct request *rq)
 	l->rq = rq;
 	l->n = 0;
 	net_page_keep(rq);
-	text_lit(&l->json, "{\"entries\":[");
+	l->json = rq->raw_id != NULL ? request_result_begin(rq) : &l->nothing;
+	text_lit(l->json, "{\"entries\":[");
 	taken = take(l, l->left.at, l->left.len);
 	text_drop(&l->left, taken);
 }

@@ -117,7 +117,7 @@ static void send_held(struct request *rq)
 {
 	metrics_request(rq->method_id, rq->result, now_ns() - rq->started_ns);
 	struct text held = rq->held;
-	rpc_answered(rq->exchange, rq->raw_id ? held.at : NULL, held.len);
+	rpc_answered(rq->exchange, rq->raw_id ? &held : NULL);
 	give_back(&held);
 }
 

@@ -27,6 +27,7 @@
 #include "unpriv/posternd/rtnl.h"
 #include "unpriv/posternd/rtnl_window.h"
 #include "unpriv/posternd/store.h"
+#include "unpriv/posternd/stream.h"
 #include "unpriv/posternd/verify.h"
 #include "unpriv/posternd/vm.h"
 #include "unpriv/posternd/vm_restart.h"
@@ -65,6 +66,7 @@ static void on_helper_ready(void *arg)
 
 static void on_helper_gone(bool malformed)
 {
+	streams_lost();
 	event_publish(event_topic_helper_down, NULL,
 	              (const struct event_member[]){{"why", malformed ? "it sent what no helper sends" : "it ended"}, {NULL, NULL}});
 	ovsdb_helper_gone();

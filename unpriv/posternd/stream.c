@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
+#include <sys/queue.h>
 
 #include "unpriv/posternd/daemon.h"
 #include "unpriv/posternd/mem.h"
@@ -11,6 +12,7 @@
 #define AT_ONCE 2
 
 struct stream {
+	TAILQ_ENTRY(stream) link;
 	const struct stream_reader *reader;
 	void *arg;
 	uint32_t id;        // 0: it hasn't begun
@@ -18,9 +20,13 @@ struct stream {
 	bool wanted;        // more
 	bool over;          // the reader has been told, or wants to hear no more
 	bool torn;
+	bool lost;          // the helper that had it is gone: to the next one its number means another, or none
 	int unsent;         // errno of a question that couldn't be asked
 	struct event *late; // tells the reader so
 };
+
+static TAILQ_HEAD(, stream) streams = TAILQ_HEAD_INITIALIZER(streams);
+static const struct priv_reply interrupted = {.outcome = PRIV_INTERRUPTED, .op = OP_next, .rule = ""};
 
 static void release(struct stream *s)
 {
@@ -28,6 +34,7 @@ static void release(struct stream *s)
 		return;
 	if (s->late != NULL)
 		event_free(s->late);
+	TAILQ_REMOVE(&streams, s, link);
 	free(s);
 }
 
@@ -58,7 +65,7 @@ static void on_late(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	s->in_flight++;
-	end(s, &failed);
+	end(s, s->lost ? &interrupted : &failed);
 	answered(s);
 }
 
@@ -74,7 +81,9 @@ static void on_piece(void *arg, const struct priv_reply *r);
 
 static void ask(struct stream *s)
 {
-	while (s->wanted && !s->over && s->id != 0 && s->in_flight < AT_ONCE) {
+	if (s->lost && s->wanted && !s->over && s->in_flight == 0)
+		fail_later(s, 0);
+	while (s->wanted && !s->over && !s->lost && s->id != 0 && s->in_flight < AT_ONCE) {
 		int err = priv_next(&(struct op_next_args){.stream = s->id}, NULL, on_piece, s);
 
 		if (err == 0)
@@ -90,8 +99,8 @@ static void on_piece(void *arg, const struct priv_reply *r)
 {
 	struct stream *s = arg;
 
-	if (!s->over && !priv_ok(r)) {
-		end(s, r);
+	if (!s->over && (s->lost || !priv_ok(r))) {
+		end(s, s->lost ? &interrupted : r);
 	} else if (!s->over) {
 		s->torn = s->torn || r->res->next.torn;
 		if (r->res->next.data.len > 0)
@@ -141,6 +150,7 @@ struct stream *stream_start(enum op_id op, const void *args, const struct stream
 	s->arg = arg;
 	s->wanted = true;
 	s->late = evtimer_new(daemon_base(), on_late, s);
+	TAILQ_INSERT_TAIL(&streams, s, link);
 	err = priv_call(op, args, NULL, on_begun, s);
 	if (err == 0)
 		s->in_flight++;
@@ -160,8 +170,17 @@ void stream_drop(struct stream *s)
 	if (s == NULL)
 		return;
 	// One that has ended by itself at the helper's answers that it isn't there.
-	if (!s->over && s->id != 0)
+	if (!s->over && !s->lost && s->id != 0)
 		priv_close(&(struct op_close_args){.stream = s->id}, NULL, on_closed, NULL);
 	s->over = true;
 	release(s);
+}
+
+void streams_lost(void)
+{
+	struct stream *s;
+
+	TAILQ_FOREACH (s, &streams, link)
+		if (s->id != 0)
+			s->lost = true;
 }

@@ -29,4 +29,7 @@ void stream_want(struct stream *s, bool more);
 // Gives it up: nothing is called any more.  Takes NULL.
 void stream_drop(struct stream *s);
 
+// Called when a helper has gone: the streams that it had end as interrupted.
+void streams_lost(void);
+
 #endif

@@ -30,6 +30,19 @@ void text_clear(struct text *t, size_t keep)
 		text_finish(t);
 }
 
+void text_move(struct text *t, struct text *from)
+{
+	struct text old = *t;
+
+	if (t->len == 0 && from->len > t->room) {
+		*t = *from;
+		*from = old;
+	} else {
+		text_add(t, from->at, from->len);
+	}
+	from->len = 0;
+}
+
 void text_drop(struct text *t, size_t n)
 {
 	t->len -= n;

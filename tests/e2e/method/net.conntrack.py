@@ -255,6 +255,7 @@ def _():
 
 @test("a listing that nobody goes on with for 30 seconds is gone")
 def _():
+    clear()
     ctnl.many(100)
     cursor = call("net.conntrack", limit=10)["next_cursor"]
     time.sleep(31.5)
