@@ -61,6 +61,7 @@ void cell_start(struct cell *c, const char *name)
 {
 	c->name = name;
 	c->tick_ms = -1;
+	c->side = -1;
 	process_start(&c->policy, name);
 }
 
@@ -95,6 +96,7 @@ bool cell_handle(struct cell *c, const struct cell_op *table, const struct cell_
 		return false;
 	memset(&c->rep, 0, sizeof(c->rep));
 	c->rep.id = q->id;
+	c->later = false;
 	c->rep.status = run(c, table, q, fds, out_fds);
 	if (c->rep.status != OPS_OK) {
 		fdpass_close(out_fds, FDPASS_MAX);
@@ -118,6 +120,12 @@ static size_t answer_size(struct cell *c, uint32_t op)
 	return sizeof(c->rep) + (bytes != NULL ? bytes->len : 0);
 }
 
+void cell_answer(struct cell *c)
+{
+	if (fdpass_send(CELL_FD_PEER, &c->rep, sizeof(c->rep), NULL, 0, 0) != 0)
+		_exit(errno == EPIPE ? HELPER_EXIT_PEER : HELPER_EXIT_DIED);
+}
+
 // Serves one request: receives, handles, answers, closes every descriptor that came or went.
 static void serve(struct cell *c, const struct cell_op *table)
 {
@@ -130,7 +138,7 @@ static void serve(struct cell *c, const struct cell_op *table)
 		_exit(HELPER_EXIT_PEER);
 	if (n < 0 || !cell_handle(c, table, &q, (size_t)n, fds, nfds, out))
 		_exit(HELPER_EXIT_DIED);
-	if (fdpass_send(CELL_FD_PEER, (const uint8_t *)c + offsetof(struct cell, rep), answer_size(c, q.op), out, c->rep.nfds, 0) != 0)
+	if (!c->later && fdpass_send(CELL_FD_PEER, (const uint8_t *)c + offsetof(struct cell, rep), answer_size(c, q.op), out, c->rep.nfds, 0) != 0)
 		_exit(errno == EPIPE ? HELPER_EXIT_PEER : HELPER_EXIT_DIED);
 	fdpass_close(out, FDPASS_MAX);
 	fdpass_close(fds, nfds);
@@ -148,17 +156,20 @@ void cell_loop(struct cell *c, const struct cell_op *table)
 {
 	ready(c);
 	for (;;) {
-		struct pollfd p[2 + CELL_WATCH] = {{.fd = CELL_FD_PEER, .events = POLLIN}, {.fd = CELL_FD_LIFE, .events = POLLIN}};
-		unsigned more = c->watch != NULL ? c->watch(c, p + 2) : 0;
+		struct pollfd p[3 + CELL_WATCH] = {
+		    {.fd = CELL_FD_PEER, .events = POLLIN}, {.fd = CELL_FD_LIFE, .events = POLLIN}, {.fd = c->side, .events = POLLIN}};
+		unsigned more = c->watch != NULL ? c->watch(c, p + 3) : 0;
 
-		if (poll(p, 2 + more, c->tick_ms) < 0 && errno != EINTR)
+		if (poll(p, 3 + more, c->tick_ms) < 0 && errno != EINTR)
 			_exit(HELPER_EXIT_DIED);
 		if (p[1].revents != 0)
 			_exit(HELPER_EXIT_DIED);
 		if (more > 0)
-			c->watched(c, p + 2, more);
+			c->watched(c, p + 3, more);
 		if (p[0].revents != 0)
 			serve(c, table);
+		if (p[2].revents != 0)
+			c->on_side(c);
 		if (c->tick != NULL)
 			c->tick(c);
 	}

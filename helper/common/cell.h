@@ -72,6 +72,11 @@ struct cell {
 	// Further descriptors that the loop waits for: watch fills in at most CELL_WATCH and says how many, watched sees them after the wait; may be NULL.
 	unsigned (*watch)(struct cell *c, struct pollfd *fds);
 	void (*watched)(struct cell *c, const struct pollfd *fds, unsigned n);
+	// Set by a handler whose request is handed on: its answer comes later, by cell_answer().
+	bool later;
+	// A descriptor that answers come from, or -1; when it can be read, on_side is called.
+	int side;
+	void (*on_side)(struct cell *c);
 };
 
 // A handler's view: fds[0..row->nfds) are its arguments, -1 where an optional one is missing; it borrows them, the loop closes them after.
@@ -99,6 +104,9 @@ void cell_start(struct cell *c, const char *name);
 // Sends the packet that says so (all zero), then serves until the broker closes (exit 0), the launcher dies (exit 4) or the broker breaks the rules
 // (exit 4).
 _Noreturn void cell_loop(struct cell *c, const struct cell_op *table);
+
+// Sends c->rep, which carries no descriptors and no bytes, to the broker.
+void cell_answer(struct cell *c);
 
 // Handles one received request of n bytes: checks it, runs its handler, fills c->rep and out_fds[FDPASS_MAX] (unused entries -1).
 // Returns false where the request breaks the rules.  For cell_loop() and the fuzz targets.

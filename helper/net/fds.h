@@ -9,5 +9,6 @@
 #define NET_FD_ROUTE 20
 #define NET_FD_NFT   21
 #define NET_FD_EVENT 22 // hears of nftables' changes; for the daemon
+#define NET_FD_REAPER 23 // the cell's end, or the reaper's, of the socket between them
 
 #endif

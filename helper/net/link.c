@@ -1,4 +1,4 @@
-// link_add, link_set, links_del.
+// link_add, link_set.
 //
 // The kernel ignores an alias in the message that creates a link.  So a new link is born into a group that no other link is in, and a second message
 // in the same datagram gives all of that group our mark: there is no moment at which a helper that is killed leaves a link without it.  Then the
@@ -12,6 +12,8 @@
 #include <net/if.h>
 #include <netlink/attr.h>
 #include <string.h>
+
+#include "helper/net/group.h"
 
 enum op_status link_ours(struct cell *c, const char *name, struct rtnl_link_info *out)
 {
@@ -31,47 +33,6 @@ enum op_status link_bridge(struct cell *c, const char *name, uint32_t *index)
 		return cell_fail_errno(c, "bridge", -err);
 	*index = bridge.index;
 	return strcmp(bridge.kind, "bridge") == 0 ? OPS_OK : cell_fail(c, OPS_INVALID, "not a bridge", 0);
-}
-
-static int delete_one(uint32_t index)
-{
-	return rtnl_do(rtnl_link_msg(RTM_DELLINK, 0, index), 0);
-}
-
-static int set_group(uint32_t index, uint32_t group)
-{
-	struct nl_msg *m = rtnl_link_msg(RTM_SETLINK, 0, index);
-
-	return rtnl_do(m, m == NULL ? 1 : nla_put_u32(m, IFLA_GROUP, group));
-}
-
-struct group_search {
-	uint32_t group;
-	bool found;
-};
-
-static void look_for_group(struct nlmsghdr *h, void *arg)
-{
-	struct group_search *s = arg;
-	struct nlattr *a = nlmsg_find_attr(h, sizeof(struct ifinfomsg), IFLA_GROUP);
-
-	if (a != NULL && nla_len(a) == sizeof(uint32_t) && nla_get_u32(a) == s->group)
-		s->found = true;
-}
-
-// A group that no link is in: whatever is in it when it is deleted is what we put there.
-static int fresh_group(uint32_t *group)
-{
-	static uint32_t last = 0x70740000;
-	struct group_search s = {0, true};
-	int err = 0;
-
-	for (int tries = 0; err == 0 && s.found && tries < 8; tries++) {
-		s = (struct group_search){++last, false};
-		err = rtnl_dump(rtnl_link_msg(RTM_GETLINK, 0, 0), look_for_group, &s);
-	}
-	*group = last;
-	return err == 0 && s.found ? -EBUSY : err;
 }
 
 static int put_bridge(struct nl_msg *m, const struct op_link_add_args *a)
@@ -130,27 +91,20 @@ static struct nl_msg *marking(const char *kind, uint32_t group, int *broken)
 	return m;
 }
 
-static int delete_group(uint32_t group)
-{
-	struct nl_msg *m = rtnl_link_msg(RTM_DELLINK, 0, 0);
-
-	return rtnl_do(m, m == NULL ? 1 : nla_put_u32(m, IFLA_GROUP, group));
-}
-
 // Where the kernel refuses the creation the group is empty, and neither the marking nor the deletion finds anything.  Where its answer is lost they
 // do.
 static int create(const struct op_link_add_args *a)
 {
 	struct nl_msg *m;
 	uint32_t group;
-	int broken = 0, err = fresh_group(&group);
+	int broken = 0, err = group_fresh(&group);
 
 	if (err != 0)
 		return err;
 	m = creation(a, group, &broken);
 	err = rtnl_do_both(m, marking(a->kind == LINK_BRIDGE ? "bridge" : "veth", group, &broken), broken);
 	if (err != 0)
-		delete_group(group);
+		group_delete(group);
 	return err;
 }
 
@@ -159,7 +113,7 @@ static int settle(const char *name, struct rtnl_link_info *out)
 {
 	int err = rtnl_find(name, out);
 
-	return err == 0 ? set_group(out->index, 0) : err;
+	return err == 0 ? group_set(out->index, 0) : err;
 }
 
 // Takes back a link that we made under a name that was free; a pair goes with one of its ends.
@@ -232,45 +186,4 @@ enum op_status op_link_set(struct cell *c, const struct op_link_set_args *a, con
 	m = rtnl_link_msg(RTM_SETLINK, 0, link.index);
 	err = rtnl_do(m, m == NULL ? 1 : put_changes(m, a, master));
 	return err == 0 ? OPS_OK : cell_fail_errno(c, "link", -err);
-}
-
-// One request for all: deleting a link waits for an RCU grace period, deleting a group waits for one.
-static int delete_all(const uint32_t *index, uint32_t n)
-{
-	uint32_t group;
-	int err;
-
-	if (n == 1)
-		return delete_one(index[0]);
-	err = fresh_group(&group);
-	for (uint32_t i = 0; err == 0 && i < n; i++)
-		err = set_group(index[i], group);
-	if (err != 0)
-		return err;
-	return delete_group(group);
-}
-
-enum op_status op_links_del(struct cell *c, const struct op_links_del_args *a, const int *fds, struct op_links_del_res *r, int *out_fds)
-{
-	uint32_t index[WIRE_IFNAMES_MAX], n = 0;
-	struct rtnl_link_info link;
-	int err = 0;
-
-	(void)fds;
-	(void)out_fds;
-	for (uint32_t i = 0; i < a->names.n; i++) {
-		enum op_status s = link_ours(c, a->names.v[i], &link);
-
-		if (s == OPS_NOT_FOUND)
-			continue;
-		if (s != OPS_OK)
-			return s;
-		index[n++] = link.index;
-	}
-	if (n > 0)
-		err = delete_all(index, n);
-	if (err != 0)
-		return cell_fail_errno(c, "delete", -err);
-	r->removed = n;
-	return OPS_OK;
 }

@@ -14,6 +14,7 @@
 #include "helper/net/checkpoint.h"
 #include "helper/net/ct_forward.h"
 #include "helper/net/lease_relay.h"
+#include "helper/net/reaper.h"
 #include "helper/net/stream.h"
 #include "helper/net/sys.h"
 
@@ -56,6 +57,7 @@ int main(void)
 	const char *failed;
 
 	cell_start(&cell, NAME);
+	reaper_start(&cell);
 	failed = sys_open(paths, &npaths);
 	if (failed != NULL)
 		confine_refuse(NAME, failed, errno);

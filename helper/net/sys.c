@@ -97,12 +97,17 @@ static bool directory_open(const char *path, int number)
 	return fix(open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), number);
 }
 
+bool sys_open_route(void)
+{
+	return netlink_open(NETLINK_ROUTE, NET_FD_ROUTE);
+}
+
 const char *sys_open(struct confine_path *paths, size_t *npaths)
 {
 	*npaths = 0;
 	if (fcntl(CELL_FD_CHECKPOINTS, F_SETFD, FD_CLOEXEC) != 0)
 		return "the checkpoints' file";
-	if (!netlink_open(NETLINK_ROUTE, NET_FD_ROUTE))
+	if (!sys_open_route())
 		return "rtnetlink";
 	if (!netlink_open(NETLINK_NETFILTER, NET_FD_NFT))
 		return "nfnetlink";

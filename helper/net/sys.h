@@ -21,6 +21,9 @@ enum sys_socket { SYS_ROUTE, SYS_NFT };
 // Fills paths with what Landlock must leave reachable.  Returns NULL, or the step that failed with errno.
 const char *sys_open(struct confine_path *paths, size_t *npaths);
 
+// Opens the rtnetlink socket alone, for the reaper.  False with errno.
+bool sys_open_route(void);
+
 // Sends one datagram of netlink messages to the kernel.
 int sys_send(enum sys_socket s, const void *buf, size_t len);
 

@@ -1,4 +1,4 @@
-// LINK: helper/net/ct.o helper/net/ct_flush.o helper/net/ct_read.o helper/net/fw_read.o helper/net/stream.o helper/net/route.o
+// LINK: helper/net/ct.o helper/net/ct_flush.o helper/net/ct_read.o helper/net/fw_read.o helper/net/stream.o helper/net/route.o helper/net/group.o helper/net/victims.o
 // LINK: helper/net/address.o helper/net/ct_forward.o helper/net/fw.o helper/net/fw_answer.o helper/net/fw_batch.o helper/net/fw_expr.o
 // LINK: helper/net/fw_foreign.o helper/net/fw_list.o helper/net/fw_record.o helper/net/fw_rule.o helper/net/fw_set.o helper/net/fw_table.o
 // LINK: helper/net/nfnl.o helper/net/watch.o helper/net/link.o helper/net/ping.o helper/net/rtnl.o helper/net/sysctl.o helper/net/tap.o helper/common/cell.o
@@ -59,6 +59,7 @@
 #include <sys/wait.h>
 
 #include "helper/common/cell_table.h"
+#include "tests/lib/links_del.h"
 #include "tests/lib/test.h"
 
 static struct cell c;
