@@ -62,9 +62,9 @@ struct cell_rep {
 };
 
 struct cell {
-	const char *name;     // "postern-net" …
-	struct policy policy; // this cell's part
-	struct cell_rep rep;  // being filled; handlers write res through their own pointer, failures through cell_fail()
+	const char *name;               // "postern-net" …
+	struct policy policy;           // this cell's part
+	struct cell_rep rep;            // being filled; handlers write res through their own pointer, failures through cell_fail()
 	uint8_t bulk[HELPER_MAX_BYTES]; // sent right behind rep: where a result of kind `bytes` stands, its slice saying how many
 	// Called after each request and when poll() has waited tick_ms, for instance to reap children; may be NULL.
 	void (*tick)(struct cell *c);

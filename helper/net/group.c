@@ -37,7 +37,7 @@ int group_fresh(uint32_t *group)
 
 	for (int tries = 0; err == 0 && s.found && tries < 8; tries++) {
 		s = (struct search){space + ++last % GROUPS_EACH, false};
-		err = rtnl_dump(rtnl_link_msg(RTM_GETLINK, 0, 0), look, &s);
+		err = rtnl_dump(rtnl_ask_link(0), look, &s);
 	}
 	*group = s.group;
 	return err == 0 && s.found ? -EBUSY : err;

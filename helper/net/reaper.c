@@ -39,8 +39,7 @@ void reaper_start(struct cell *c)
 	int s[2];
 	pid_t pid;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, s) != 0 ||
-	    setsockopt(s[0], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) != 0 ||
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, s) != 0 || setsockopt(s[0], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) != 0 ||
 	    setsockopt(s[1], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) != 0)
 		confine_refuse(c->name, "socket pair", errno);
 	pid = fork();

@@ -4,8 +4,8 @@
 // cell hands each links_del to the reaper over a socket pair and goes on serving; the answer is passed on when it comes.  The reaper looks the links
 // up itself, and what has piled up while it was busy it deletes together.
 //
-// It has the cell's uid and NET_ADMIN, an rtnetlink socket of its own, and a filter under which it can do nothing but talk to the kernel's netlink and
-// to the cell.  Either's death is the other's: the cell sees the end of the socket, the reaper gets a signal.
+// It has the cell's uid and NET_ADMIN, an rtnetlink socket of its own, and a filter under which it can do nothing but talk to the kernel's netlink
+// and to the cell.  Either's death is the other's: the cell sees the end of the socket, the reaper gets a signal.
 #ifndef HELPER_NET_REAPER_H
 #define HELPER_NET_REAPER_H
 

@@ -20,6 +20,7 @@
 #define BATCH (VICTIMS_MAX / WIRE_IFNAMES_MAX)
 
 static struct victims victims;
+static struct reaper_req requests[BATCH];
 static struct reaper_rep answers[BATCH];
 
 static void drop_rights(const struct cell *c, int cell_pid)
@@ -76,13 +77,15 @@ static void look_up(struct cell *c, const struct reaper_req *q, struct reaper_re
 // Everything that waits, together; where the deletion fails, for all.
 static void serve(struct cell *c)
 {
-	static struct reaper_req q;
 	unsigned n = 0;
+	uint32_t names = 0;
 	int err;
 
-	victims.n = 0;
-	while (n < BATCH && next(&q, n == 0))
-		look_up(c, &q, &answers[n++]);
+	while (n < BATCH && next(&requests[n], n == 0))
+		names += requests[n++].args.names.n;
+	victims_begin(&victims, names);
+	for (unsigned i = 0; i < n; i++)
+		look_up(c, &requests[i], &answers[i]);
 	err = victims_delete(&victims);
 	for (unsigned i = 0; i < n; i++) {
 		if (err != 0 && answers[i].status == OPS_OK && answers[i].removed > 0)

@@ -181,16 +181,27 @@ static int find(struct nl_msg *m, int broken, struct rtnl_link_info *out)
 	return rtnl_link_parse(h, out) ? 0 : -EPROTO;
 }
 
+struct nl_msg *rtnl_ask_link(uint32_t index)
+{
+	struct nl_msg *m = rtnl_link_msg(RTM_GETLINK, 0, index);
+
+	if (m != NULL && nla_put_u32(m, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS) != 0) {
+		nlmsg_free(m);
+		return NULL;
+	}
+	return m;
+}
+
 int rtnl_find(const char *name, struct rtnl_link_info *out)
 {
-	struct nl_msg *m = rtnl_link_msg(RTM_GETLINK, 0, 0);
+	struct nl_msg *m = rtnl_ask_link(0);
 
 	return find(m, m == NULL ? 1 : nla_put_string(m, IFLA_IFNAME, name), out);
 }
 
 int rtnl_find_index(uint32_t index, struct rtnl_link_info *out)
 {
-	return find(rtnl_link_msg(RTM_GETLINK, 0, index), 0, out);
+	return find(rtnl_ask_link(index), 0, out);
 }
 
 int rtnl_dump(struct nl_msg *m, void (*each)(struct nlmsghdr *h, void *arg), void *arg)

@@ -23,6 +23,9 @@ bool rtnl_marked(const struct rtnl_link_info *l);
 // A message with its family header, for rtnl_do().  Returns NULL without memory; rtnl_do() frees it.
 struct nl_msg *rtnl_link_msg(int type, int flags, uint32_t index);
 
+// A question for one link, or, with index 0, for all or one by name; without counters, which cost more than everything else.
+struct nl_msg *rtnl_ask_link(uint32_t index);
+
 // Adds the link's alias: our mark, kind and, where it isn't NULL or empty, what it is for.
 int rtnl_put_mark(struct nl_msg *m, const char *kind, const char *purpose);
 

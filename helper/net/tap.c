@@ -30,7 +30,7 @@ static enum op_status within_limit(struct cell *c)
 
 	if (taps >= c->policy.limits.taps) {
 		taps = 0;
-		err = rtnl_dump(rtnl_link_msg(RTM_GETLINK, 0, 0), count_one, &taps);
+		err = rtnl_dump(rtnl_ask_link(0), count_one, &taps);
 	}
 	if (err != 0)
 		return cell_fail_errno(c, "count of taps", -err);

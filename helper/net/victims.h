@@ -6,11 +6,13 @@
 
 #define VICTIMS_MAX (64u * WIRE_IFNAMES_MAX) // of several requests
 
-// Zeroed it is empty.
 struct victims {
 	uint32_t n;
 	uint32_t index[VICTIMS_MAX];
 };
+
+// Begins with none.  names: how many will be asked for; many are looked up in one list of all links, few one by one.
+void victims_begin(struct victims *v, uint32_t names);
 
 // Adds the links of one request, of which there must be room for WIRE_IFNAMES_MAX; *removed is how many there were.  One that isn't ours refuses the
 // request, and none of it is added; one that is gone, or among the victims already, is passed over.

@@ -54,7 +54,6 @@ NOT_TRIED = {
     "E7": "the kernel's limit of mounts is the host's; a daemon that was taken over may reach it",
     "E11": "the helper parses no file system; the kernel's parsers are the policy's choice (mount-fstype)",
     "F8": "there is no setns in any filter (I1)",
-    "F9": "the limit of taps is kept at N (F4); a daemon's links outlive it on purpose",
     "F11": "strict checking is set on the socket, and creation is exclusive (F1)",
     "G7": "the spawner waits for any child and reads none of their codes",
     "G10": "a daemon's death revokes nothing: VMs go on, and tests/e2e/death-restart.py looks at them",

@@ -257,6 +257,44 @@ def _():
         hostile.unchanged(before)
 
 
+@test("F9: links are deleted beside the queue: pings that come after a deletion are answered before it")
+def _():
+    names = ["pt-q%d" % i for i in range(60)]
+    with Helper() as helper:
+        before = hostile.state()
+        for name in names:
+            helper.ok("tap_create", {"name": name})
+        helper.send(pack([1000, OP["links_del"], {"names": names}]))
+        for i in range(20):
+            helper.send(pack([2000 + i, OP["ping"], {}]))
+        order = [helper.receive()[0] for _ in range(21)]
+        want(order[0][0] != 1000, "the first answer is the deletion's")
+        equal(sorted(a[0] for a in order), [1000] + [2000 + i for i in range(20)], "the answers")
+        equal([a[1:] for a in order if a[0] == 1000], [[0, {"removed": 60}]], "the deletion's answer")
+        hostile.unchanged(before)
+
+
+@test("F9: many deletions at once are each answered with what they deleted, or why not")
+def _():
+    ground.run("ip", "link", "add", "pt-foreign", "type", "bridge")
+    with Helper() as helper:
+        for i in range(40):
+            helper.ok("tap_create", {"name": "pt-q%d" % i})
+        asked = {}
+        for i in range(0, 40, 4):
+            asked[100 + i] = (0, {"removed": 4})
+            helper.send(pack([100 + i, OP["links_del"], {"names": ["pt-q%d" % k for k in range(i, i + 4)]}]))
+            asked[200 + i] = (0, {"removed": 0})
+            helper.send(pack([200 + i, OP["links_del"], {"names": ["pt-absent%d" % i]}]))
+            asked[300 + i] = (1, {"rule": "a link without our mark"})
+            helper.send(pack([300 + i, OP["links_del"], {"names": ["pt-foreign"]}]))
+        answers = {a[0]: tuple(a[1:]) for a in (helper.receive()[0] for _ in asked)}
+        equal(answers, asked, "the answers")
+        equal([n for n in links() if n.startswith("pt-")], ["pt-foreign"], "the links that are left")
+        helper.serves()
+    ground.run("ip", "link", "del", "pt-foreign")
+
+
 @test("F4: a tap's name that is taken by a link of another kind is refused")
 def _():
     with Helper() as helper:

@@ -176,6 +176,47 @@ def _():
     checked(look)
 
 
+def reaper(running):
+    """The pid of the net cell's second process."""
+    found = [p for p in hostile.children(running["postern-net"]) if hostile.comm(p) == "postern-reaper"]
+    equal(len(found), 1, "the number of reapers")
+    return found[0]
+
+
+@test("I5: the net cell's reaper has the cell's uid, NET_ADMIN and nothing else, a filter, no new processes, and two sockets")
+def _():
+    with Helper() as helper:
+        pid = reaper(helper.processes())
+        status = hostile.status_of(pid)
+        equal((status["Uid"].split(), status["Gid"].split(), status["Groups"]), ([str(ground.NET)] * 4, [str(ground.NET)] * 4, ""), "its ids")
+        equal([capabilities(status[s]) for s in ("CapPrm", "CapEff", "CapInh", "CapBnd", "CapAmb")], [(NET_ADMIN,), (NET_ADMIN,), (), (), ()], "its capabilities")
+        equal((status["NoNewPrivs"], status["Seccomp"], status["Threads"]), ("1", "2", "1"), "no_new_privs, filter and threads")
+        limits = {line[:26].strip(): line[26:].split()[:2] for line in open("/proc/%d/limits" % pid)}
+        equal((limits["Max processes"], limits["Max core file size"]), (["0", "0"], ["0", "0"]), "its limits")
+        equal(os.stat("/proc/%d/environ" % pid).st_uid, 0, "the owner of what it could show")
+        held = {int(fd): os.readlink("/proc/%d/fd/%s" % (pid, fd)) for fd in os.listdir("/proc/%d/fd" % pid)}
+        sockets = [fd for fd, to in held.items() if to.startswith("socket:")]
+        equal(len(sockets), 2, "its sockets, of %r" % held)
+        others = [to for fd, to in held.items() if fd > 2 and fd not in sockets]
+        want(all(to.startswith(("pipe:", "/run/postern-helper/lock")) for to in others), "it holds %r" % others)
+
+
+@test("I9: kill -9 of the net cell's reaper ends the helper, and its own end follows the cell's")
+def _():
+    helper = Helper()
+    os.kill(reaper(helper.processes()), signal.SIGKILL)
+    hostile.nothing_of_helper_runs()
+    equal(helper.wait(), hostile.EXIT_DIED, "the exit code")
+    helper.close()
+    helper = Helper()
+    pid = reaper(helper.processes())
+    os.kill(helper.processes()["postern-net"], signal.SIGKILL)
+    hostile.nothing_of_helper_runs()
+    helper.wait()
+    helper.close()
+    want(hostile.comm(pid) is None, "the reaper lives on")
+
+
 @test("I9: kill -9 of any process of the helper ends all others within a second, and the next helper serves")
 def _():
     for victim in TABLE:

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 import ground
@@ -18,6 +19,19 @@ def enter(*options):
     """Runs the calling program again beside a private daemon, unless it is there already."""
     if "POSTERN_SOCKET" not in os.environ or "POSTERN_TEST_WORLD" not in os.environ:
         os.execv(os.path.join(ground.TOP, "tests", "with-daemon"), ["with-daemon", *options, os.path.realpath(sys.argv[0]), *sys.argv[1:]])
+
+
+def enter_with(policy=None, config=None):
+    """The same with a policy.conf or postern.toml of this text; in the policy @CGROUP@ becomes the world's cgroup."""
+    if "POSTERN_SOCKET" in os.environ and "POSTERN_TEST_WORLD" in os.environ:
+        return
+    with tempfile.TemporaryDirectory(prefix="postern-e2e-") as d:
+        command = [os.path.join(ground.TOP, "tests", "with-daemon")]
+        for option, text in (("--policy", policy), ("--config", config)):
+            if text is not None:
+                ground.write(os.path.join(d, option[2:]), text)
+                command += [option, os.path.join(d, option[2:])]
+        sys.exit(subprocess.run(command + [os.path.realpath(sys.argv[0]), *sys.argv[1:]]).returncode)
 
 
 class Error(Failed):

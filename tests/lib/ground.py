@@ -143,6 +143,18 @@ def cgroup_sweep(mounts):
             cgroup_remove(mounts, name)
 
 
+def default_policy(cgroup):
+    """The text of a world's policy."""
+    lines = [
+        "daemon-uid %d" % DAEMON, "broker-uid %d" % BROKER, "net-uid %d" % NET, "vol-uid %d" % VOL,
+        "interface-prefix pt-", "bridge pt-br*", "uplink " + UPLINK, "route-table 254 1000-1999", "route-default 1990-1999",
+        "mount-root %s/mnt" % HOME, "mount-source /dev/loop*", "mount-fstype ext4 btrfs vfat xfs",
+        "image-root %s/images" % HOME, "jail-root %s/jail" % HOME, "cgroup-root " + cgroup,
+        "ovs database switch", "vmm qemu %s/base/qemu" % LIBEXEC, "uid-range %d-%d" % VM_UIDS, "limit taps 64 rules 1000 jails 16 requests-per-second 5000",
+    ]
+    return "\n".join(lines) + "\n"
+
+
 class World:
     def __init__(self, policy=None, config=None, acl=None):
         self.policy, self.config, self.acl = policy, config, acl
@@ -320,14 +332,7 @@ class World:
         if self.policy is not None:
             with open(self.policy) as f:
                 return f.read().replace("@CGROUP@", self.cgroup)
-        lines = [
-            "daemon-uid %d" % DAEMON, "broker-uid %d" % BROKER, "net-uid %d" % NET, "vol-uid %d" % VOL,
-            "interface-prefix pt-", "bridge pt-br*", "uplink " + UPLINK, "route-table 254 1000-1999", "route-default 1990-1999",
-            "mount-root %s/mnt" % HOME, "mount-source /dev/loop*", "mount-fstype ext4 btrfs vfat xfs",
-            "image-root %s/images" % HOME, "jail-root %s/jail" % HOME, "cgroup-root " + self.cgroup,
-            "ovs database switch", "vmm qemu %s/base/qemu" % LIBEXEC, "uid-range %d-%d" % VM_UIDS, "limit taps 64 rules 1000 jails 16 requests-per-second 5000",
-        ]
-        return "\n".join(lines) + "\n"
+        return default_policy(self.cgroup)
 
     def environment(self):
         """For the command: the caller's, with the built programs first on PATH."""

@@ -450,7 +450,7 @@ def nothing_of_helper_runs():
     """Every process of every helper tree is gone, within a second."""
     end = time.monotonic() + 1
     while True:
-        left = [n for n in (comm(int(d)) for d in os.listdir("/proc") if d.isdigit()) if n in CELLS or n == "postern-helper"]
+        left = [n for n in (comm(int(d)) for d in os.listdir("/proc") if d.isdigit()) if n in CELLS or n in ("postern-helper", "postern-reaper")]
         if not left:
             return
         want(time.monotonic() < end, "still running: %s" % ", ".join(left))

@@ -12,7 +12,7 @@ enum op_status op_links_del(struct cell *c, const struct op_links_del_args *a, c
 
 	(void)fds;
 	(void)out_fds;
-	v.n = 0;
+	victims_begin(&v, a->names.n);
 	s = victims_add(c, a, &v, &r->removed);
 	if (s != OPS_OK)
 		return s;

@@ -5,6 +5,7 @@
 
 #include "proto/rpc.h"
 #include "proto/wire.h"
+#include "unpriv/posternd/tap.h"
 
 #define DEFAULT_CONFIG "/etc/postern/postern.toml"
 #define DEFAULT_ACL    "/etc/postern/acl.toml"
@@ -41,7 +42,11 @@ static const struct toml_row rpc_rows[] = {
 static const struct toml_row state_rows[] = {TEXT("dir", state_dir), {.key = NULL}};
 static const struct toml_row log_rows[] = {TEXT("level", log_level_text), {.key = NULL}};
 
-static const struct toml_row net_rows[] = {TEXT("interface_prefix", interface_prefix), {.key = NULL}};
+static const struct toml_row net_rows[] = {
+    TEXT("interface_prefix", interface_prefix),
+    NUMBER("tap_pool", tap_pool, 0, TAP_POOL_MAX),
+    {.key = NULL},
+};
 
 static const struct toml_row lease_rows[] = {
     LIST("interface", lease_interfaces),

@@ -26,6 +26,7 @@ struct config {
 	enum log_level log_level;
 	// [net]
 	const char *interface_prefix; // of taps that postern names; the policy must allow it
+	int64_t tap_pool;             // taps that are made in advance
 	// [lease]
 	struct strings lease_interfaces; // that postern leases addresses for; the policy must name them too
 	bool lease_dhcp4, lease_dhcp6;   // which leases it asks for

@@ -1,7 +1,7 @@
 // net.vm.create_tap, delete_tap, list.
 //
 // A tap's name is durable from before it is made until after it is gone: what refers to it (address translation, a VM) must not outlive it.
-// Several taps are made one after the other within one task; when one fails, those made before it go again.
+// Several taps are made within one task; when one fails, those made before it go again.
 #include <net/if.h>
 #include <string.h>
 #include <time.h>
@@ -11,17 +11,22 @@
 #include "unpriv/posternd/cache.h"
 #include "unpriv/posternd/config.h"
 #include "unpriv/posternd/daemon.h"
+#include "unpriv/posternd/many.h"
 #include "unpriv/posternd/rpc_net.h"
 #include "unpriv/posternd/tap.h"
+#include "unpriv/posternd/tap_pool.h"
 #include "unpriv/posternd/task.h"
 #include "unpriv/posternd/tenant.h"
 
 #define TAPS_MAX 1024 // of one delete
 
+#define CREATING 16 // at a time
+
 struct tap_task {
 	struct task t;
 	const struct rpc_net_vm_create_tap_params *p;
-	size_t n, at; // names, and which is being worked on
+	struct many many;
+	size_t n;
 	uint32_t removed;
 	char (*names)[16]; // in the request's arena
 };
@@ -139,22 +144,38 @@ static void forget_rows(struct tap_task *k)
 	task_commit(&k->t, c);
 }
 
-static void ask_create(struct tap_task *k)
+static void create_args(struct task *t, size_t i, union op_args *a)
 {
-	struct op_tap_create_args a;
-
-	tap_args(cache_find_tap(k->names[k->at]), &a);
-	task_priv(&k->t, OP_tap_create, &a, NULL);
+	tap_args(cache_find_tap(((struct tap_task *)t)->names[i]), &a->tap_create);
 }
 
-// The next WIRE_IFNAMES_MAX names.
+static void ask_create(struct tap_task *k)
+{
+	k->many = (struct many){.t = &k->t, .op = OP_tap_create, .n = k->n, .width = CREATING, .args = create_args};
+	many_run(&k->many);
+}
+
+static void delete_args(struct task *t, size_t i, union op_args *a)
+{
+	const struct tap_task *k = (struct tap_task *)t;
+	struct wire_ifname_list *l = &a->links_del.names;
+
+	for (size_t at = i * WIRE_IFNAMES_MAX; at < k->n && l->n < WIRE_IFNAMES_MAX; at++, l->n++)
+		COPY_TEXT(l->v[l->n], k->names[at]);
+}
+
+static void deleted(struct task *t, const struct priv_reply *r)
+{
+	((struct tap_task *)t)->removed += r->res->links_del.removed;
+}
+
+// In as many requests as it takes, all at once: the kernel is asked for what comes together at one time.
 static void ask_delete(struct tap_task *k)
 {
-	struct op_links_del_args a = {0};
+	size_t requests = (k->n + WIRE_IFNAMES_MAX - 1) / WIRE_IFNAMES_MAX;
 
-	for (; k->at < k->n && a.names.n < WIRE_IFNAMES_MAX; k->at++, a.names.n++)
-		COPY_TEXT(a.names.v[a.names.n], k->names[k->at]);
-	task_priv(&k->t, OP_links_del, &a, NULL);
+	k->many = (struct many){.t = &k->t, .op = OP_links_del, .n = requests, .width = requests, .args = delete_args, .done = deleted};
+	many_run(&k->many);
 }
 
 enum { CREATE_STORED, CREATE_MADE, CREATE_DONE, CREATE_UNDONE, CREATE_FORGOTTEN };
@@ -164,11 +185,7 @@ static void create_made(struct tap_task *k)
 	if (!priv_ok(k->t.reply)) {
 		task_keep(&k->t);
 		k->t.step = CREATE_UNDONE;
-		k->at = 0;
 		ask_delete(k);
-	} else if (++k->at < k->n) {
-		k->t.step = CREATE_MADE;
-		ask_create(k);
 	} else
 		commit_rows(k, PHASE_DONE);
 }
@@ -193,7 +210,6 @@ static void create_step(struct task *t)
 		return;
 	case CREATE_UNDONE:
 		if (task_repeat(t)) {
-			k->at = 0;
 			ask_delete(k);
 			return;
 		}
@@ -233,9 +249,13 @@ static bool choose_names(struct tap_task *k)
 		COPY_TEXT(k->names[0], k->p->name);
 		return true;
 	}
-	for (size_t i = 0; i < k->n; i++)
-		if (!tap_free_name(daemon_config()->interface_prefix, k->names[i], (const char(*)[16])k->names, i))
+	if (k->t.rq->dry_run)
+		return true;
+	for (size_t i = 0; i < k->n; i++) {
+		bool warm = !(k->p->has_multi_queue && k->p->multi_queue) && tap_pool_acquire(k->names[i]);
+		if (!warm && !tap_free_name(daemon_config()->interface_prefix, k->names[i]))
 			return false;
+	}
 	return true;
 }
 
@@ -283,7 +303,6 @@ static void deleted_some(struct tap_task *k)
 	struct task *t = &k->t;
 
 	if (task_repeat(t)) {
-		k->at = (k->at - 1) / WIRE_IFNAMES_MAX * WIRE_IFNAMES_MAX;
 		ask_delete(k);
 		return;
 	}
@@ -293,12 +312,7 @@ static void deleted_some(struct tap_task *k)
 		commit_rows(k, PHASE_DONE);
 		return;
 	}
-	k->removed += t->reply->res->links_del.removed;
-	if (k->at < k->n) {
-		t->step = 1;
-		ask_delete(k);
-	} else
-		forget_rows(k);
+	forget_rows(k);
 }
 
 static void delete_step(struct task *t)

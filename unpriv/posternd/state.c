@@ -28,6 +28,7 @@
 #include "unpriv/posternd/rtnl_window.h"
 #include "unpriv/posternd/store.h"
 #include "unpriv/posternd/stream.h"
+#include "unpriv/posternd/tap_pool.h"
 #include "unpriv/posternd/verify.h"
 #include "unpriv/posternd/vm.h"
 #include "unpriv/posternd/vm_restart.h"
@@ -41,6 +42,7 @@ static void on_restored(void *arg, bool ok)
 {
 	(void)arg;
 	(void)ok;
+	tap_pool_start();
 	vm_restart_verify();
 	gate_open();
 	guard_begin();
@@ -117,6 +119,7 @@ void state_stop(void)
 	checkpoint_stop();
 	lease_stop();
 	event_wait_stop();
+	tap_pool_stop();
 	gate_stop();
 	ovsdb_stop();
 	ovs_ctl_stop();

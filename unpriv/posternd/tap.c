@@ -6,16 +6,13 @@
 
 #include "unpriv/posternd/addr.h"
 #include "unpriv/posternd/cache.h"
+#include "unpriv/posternd/names.h"
 
-bool tap_free_name(const char *prefix, char out[16], const char (*taken)[16], size_t ntaken)
+bool tap_free_name(const char *prefix, char out[16])
 {
-	for (unsigned i = 0; i < 100000; i++) {
-		bool used;
-		snprintf(out, 16, "%.9st%u", prefix, i);
-		used = cache_find_tap(out) != NULL;
-		for (size_t k = 0; k < ntaken && !used; k++)
-			used = strcmp(taken[k], out) == 0;
-		if (!used)
+	for (uint32_t i = 0; i < NAMES_NUMBERS; i++) {
+		snprintf(out, 16, "%.9st%u", prefix, names_next("tap"));
+		if (cache_find_tap(out) == NULL)
 			return true;
 	}
 	return false;
