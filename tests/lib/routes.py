@@ -3,7 +3,7 @@ import json
 
 import ground
 from e2e import call
-from report import equal
+from report import equal, want
 
 OURS = 112  # rtm_protocol
 
@@ -46,6 +46,12 @@ def ours():
 
 
 def every():
-    """All of everybody's, as ip prints them, without what comes and goes with the carrier."""
+    """All of everybody's, as ip prints them, without what comes and goes with the carrier and what the kernel adds by itself a while after."""
     text = "".join(ground.run("ip", option, "route", "show", "table", "all") for option in ("-4", "-6"))
-    return sorted(line.replace(" linkdown", "").strip() for line in text.splitlines())
+    lines = (line.replace(" linkdown", "").strip() for line in text.splitlines())
+    return sorted(line for line in lines if "fe80::" not in line and "ff00::" not in line and not line.startswith("anycast"))
+
+
+def unchanged(before, what="the routes"):
+    now = every()
+    want(now == before, "%s: gone %r, new %r" % (what, [r for r in before if r not in now][:3], [r for r in now if r not in before][:3]))

@@ -39,7 +39,7 @@ def dry(method, **params):
     """A dry run, after which every route is as before."""
     before = routes.every()
     result = call(method, dry_run=True, **params)
-    equal(routes.every(), before, "the routes after a dry run")
+    routes.unchanged(before, "the routes after a dry run")
     return result
 
 
@@ -92,7 +92,7 @@ def _():
             except Error as e:
                 equal((e.data.get("kind"), e.data.get("holder")), ("already_exists", holder), "the answer to %r" % asked)
         equal(call("net.routes.delete", destination=asked["destination"]), {"removed": 0, "changed": False}, "deleting another's")
-        equal(routes.every(), before, "the routes")
+        routes.unchanged(before, "the routes")
         ground.run("ip", "route", "del", *line.split())
     for dst in ("10.80.0.0/24", "198.51.100.0/24"):
         e = fails("net.routes.add", -32000, "already_exists", destination=dst, device=BR)
@@ -113,7 +113,7 @@ def _():
     for asked in ({"destination": "10.97.0.0/16", "device": "pt-none"}, {"destination": "10.97.0.0/16", "gateway": "192.0.2.1"}, {"destination": "127.1.0.0/16", "device": BR},
                   {"destination": "10.97.0.0/16", "device": BR, "gateway": "10.99.99.99"}, {"destination": "10.97.0.0/16", "device": BR, "source": "10.99.99.99"}):
         fails("net.routes.add", -32000, ("not_found", "io", "invalid_state"), **asked)
-    equal(routes.every(), before, "the routes")
+    routes.unchanged(before, "the routes")
     ground.run("ip", "link", "del", "foreign0")
 
 
@@ -141,7 +141,7 @@ def _():
     before = routes.every()
     e = fails("net.routes.add", -32000, "already_exists", routes=many)
     want("10.101.44.0/24" in e.data["detail"] and e.data["holder"] == "boot", str(e))
-    equal(routes.every(), before, "the routes")
+    routes.unchanged(before, "the routes")
     ground.run("ip", "route", "del", "10.101.44.0/24")
     equal(dry("net.routes.add", routes=many)["added"], 500, "the dry run")
     equal(call("net.routes.add", routes=many), {"added": 500, "changed": True}, "the answer")
