@@ -100,6 +100,7 @@ _Noreturn void reaper_main(struct cell *c, int cell_pid)
 	c->name = NAME;
 	close(CELL_FD_PEER);
 	close(CELL_FD_EXTRA);
+	close(CELL_FD_CHECKPOINTS);
 	group_space(GROUPS_OF_REAPER);
 	if (prctl(PR_SET_NAME, NAME) != 0 || !sys_open_route())
 		confine_refuse(NAME, "rtnetlink", errno);

@@ -7,6 +7,7 @@
 #include "helper/common/recheck.h"
 #include "helper/common/rules.h"
 #include "helper/net/sys.h"
+#include "helper/net/victims.h"
 
 static const char *error_text(int err)
 {
@@ -30,7 +31,7 @@ static enum op_status run(struct cell *c, enum op_id op, const union op_args *a,
 	switch ((int)op) {
 	case OP_link_add: return op_link_add(c, &a->link_add, NULL, &res.link_add, out);
 	case OP_link_set: return op_link_set(c, &a->link_set, NULL, &res.link_set, out);
-	case OP_links_del: return op_links_del(c, &a->links_del, NULL, &res.links_del, out);
+	case OP_links_del: return victims_now(c, &a->links_del, &res.links_del.removed);
 	case OP_tap_create: return op_tap_create(c, &a->tap_create, NULL, &res.tap_create, out);
 	case OP_address_add: return op_address_add(c, &a->address_add, NULL, &res.address_add, out);
 	case OP_address_del: return op_address_del(c, &a->address_del, NULL, &res.address_del, out);

@@ -132,3 +132,17 @@ int victims_delete(const struct victims *v)
 		err = group_set(v->index[i], group);
 	return err == 0 ? group_delete(group) : err;
 }
+
+enum op_status victims_now(struct cell *c, const struct op_links_del_args *a, uint32_t *removed)
+{
+	static struct victims v;
+	enum op_status s;
+	int err;
+
+	victims_begin(&v, a->names.n);
+	s = victims_add(c, a, &v, removed);
+	if (s != OPS_OK)
+		return s;
+	err = victims_delete(&v);
+	return err == 0 ? OPS_OK : cell_fail_errno(c, "delete", -err);
+}

@@ -21,4 +21,7 @@ enum op_status victims_add(struct cell *c, const struct op_links_del_args *a, st
 // Deletes them, or none of them.  Returns 0 or -errno.
 int victims_delete(const struct victims *v);
 
+// All of it at once, and the caller waits: for a checkpoint's rollback, which goes on with what then is there.
+enum op_status victims_now(struct cell *c, const struct op_links_del_args *a, uint32_t *removed);
+
 #endif
