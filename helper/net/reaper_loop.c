@@ -98,11 +98,12 @@ static void serve(struct cell *c)
 _Noreturn void reaper_main(struct cell *c, int cell_pid)
 {
 	c->name = NAME;
-	close(CELL_FD_PEER);
-	close(CELL_FD_EXTRA);
-	close(CELL_FD_CHECKPOINTS);
 	group_space(GROUPS_OF_REAPER);
-	if (prctl(PR_SET_NAME, NAME) != 0 || !sys_open_route())
+	// Of the cell's descriptors it keeps life and lock.
+	if (prctl(PR_SET_NAME, NAME) != 0 || close_range(CELL_FD_PEER, CELL_FD_POLICY, 0) != 0 ||
+	    close_range(CELL_FD_EXTRA, NET_FD_REAPER - 1, 0) != 0 || close_range(NET_FD_REAPER + 1, ~0u, 0) != 0)
+		confine_refuse(NAME, "descriptors", errno);
+	if (!sys_open_route())
 		confine_refuse(NAME, "rtnetlink", errno);
 	drop_rights(c, cell_pid);
 	for (;;) {
