@@ -123,6 +123,12 @@ def _():
     ovs.vsctl("del-port", "fa", "--", "del-port", "fb")
 
 
+@test("whoever doesn't say patch of Open vSwitch's bridges is told to")
+def _():
+    e = fails("net.bridge.connect", -32000, "not_found", a="br0", b="br1")
+    want("patch" in e.data.get("hint", ""), "the hint is %r" % e.data)
+
+
 @test("a bridge whose datapath is of another type is refused")
 def _():
     ovs.vsctl("--no-wait", "add-br", "kernel")

@@ -158,7 +158,9 @@ static bool is_bridge(struct request *rq, const struct net_view *v, const char *
 
 	if (l != NULL && strcmp(l->kind, "bridge") == 0 && tenant_may_join(rq->tenant, name))
 		return true;
-	fail(rq, FAIL_NOT_FOUND, "there is no bridge %s", name);
+	fail_with(rq, &(struct failure){.kind = FAIL_NOT_FOUND,
+	                                .detail = arena_printf(rq->arena, "there is no bridge %s", name),
+	                                .hint = l != NULL ? "Bridges of Open vSwitch are connected by kind patch." : NULL});
 	return false;
 }
 
