@@ -48,7 +48,7 @@ int address_change(int type, int flags, const struct wire_addr *a, uint32_t inde
 	if (times != NULL)
 		broken |= nla_put(m, IFA_CACHEINFO, sizeof(*times), times);
 	if (type == RTM_NEWADDR)
-		broken |= nla_put_u8(m, IFA_PROTO, OUR_PROTOCOL);
+		broken |= nla_put_u8(m, IFA_PROTO, times != NULL ? LEASED_PROTOCOL : OUR_PROTOCOL);
 	return rtnl_do(m, broken);
 }
 
@@ -65,7 +65,7 @@ static void look(struct nlmsghdr *h, void *arg)
 	    (size_t)nla_len(addr) != addr_len(s->want) || memcmp(nla_data(addr), s->want->addr, addr_len(s->want)) != 0)
 		return;
 	s->found = true;
-	s->ours = a[IFA_PROTO] != NULL && nla_len(a[IFA_PROTO]) == 1 && nla_get_u8(a[IFA_PROTO]) == OUR_PROTOCOL;
+	s->ours = a[IFA_PROTO] != NULL && nla_len(a[IFA_PROTO]) == 1 && nla_get_u8(a[IFA_PROTO]) == s->mark;
 }
 
 int address_find(struct address_search *s)
@@ -103,7 +103,7 @@ enum op_status op_address_add(struct cell *c, const struct op_address_add_args *
 enum op_status op_address_del(struct cell *c, const struct op_address_del_args *a, const int *fds, struct op_address_del_res *r, int *out_fds)
 {
 	struct rtnl_link_info link;
-	struct address_search found = {.want = &a->address};
+	struct address_search found = {.want = &a->address, .mark = OUR_PROTOCOL};
 	enum op_status s = link_ours(c, a->device, &link);
 	int err;
 

@@ -1,6 +1,6 @@
 // lease_apply, lease_drop, lease_route, lease_ra: what a lease gives, on interfaces of the policy's lease-interface.
 //
-// Such an interface is the host's and carries no mark; the address does (IFA_PROTO), and what others gave is left alone.  Everything here ends by
+// Such an interface is the host's and carries no mark; the address does (IFA_PROTO, a value of its own), and what others gave is left alone.  Everything here ends by
 // itself: the kernel counts the address down, and with it go its routes, for they name it as their source.  So nothing is left behind by a
 // daemon that is gone, and a daemon that lies can at most misconfigure an interface that policy gave it.
 #include <errno.h>
@@ -30,13 +30,13 @@ static enum op_status find_address(struct cell *c, struct address_search *s)
 
 	if (err != 0)
 		return cell_fail_errno(c, "address", -err);
-	return s->found && !s->ours ? cell_fail(c, OPS_DENIED, "an address without our mark", 0) : OPS_OK;
+	return s->found && !s->ours ? cell_fail(c, OPS_DENIED, "an address without the mark of leases", 0) : OPS_OK;
 }
 
 enum op_status op_lease_apply(struct cell *c, const struct op_lease_apply_args *a, const int *fds, struct op_lease_apply_res *r, int *out_fds)
 {
 	const struct ifa_cacheinfo times = {.ifa_valid = a->valid_secs, .ifa_prefered = a->preferred_secs};
-	struct address_search s = {.want = &a->address};
+	struct address_search s = {.want = &a->address, .mark = LEASED_PROTOCOL};
 	enum op_status status;
 	int err;
 
@@ -58,7 +58,7 @@ enum op_status op_lease_apply(struct cell *c, const struct op_lease_apply_args *
 
 enum op_status op_lease_drop(struct cell *c, const struct op_lease_drop_args *a, const int *fds, struct op_lease_drop_res *r, int *out_fds)
 {
-	struct address_search s = {.want = &a->address};
+	struct address_search s = {.want = &a->address, .mark = LEASED_PROTOCOL};
 	enum op_status status = find_link(c, a->device, &s.index);
 	int err = 0;
 
@@ -101,7 +101,7 @@ static struct nl_msg *route(const struct op_lease_route_args *a, uint32_t index,
 enum op_status op_lease_route(struct cell *c, const struct op_lease_route_args *a, const int *fds, struct op_lease_route_res *r, int *out_fds)
 {
 	const bool remove = a->has_remove && a->remove;
-	struct address_search s = {.want = &a->source};
+	struct address_search s = {.want = &a->source, .mark = LEASED_PROTOCOL};
 	enum op_status status = find_link(c, a->device, &s.index);
 	struct nl_msg *m;
 	int err, broken;

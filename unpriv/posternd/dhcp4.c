@@ -205,23 +205,24 @@ static void on_offer(struct dhcp4 *d, uint64_t now, const struct dhcp4_msg *m)
 	request(d, now);
 }
 
-static void on_ack(struct dhcp4 *d, uint64_t now, const struct dhcp4_msg *m)
+static bool on_ack(struct dhcp4 *d, uint64_t now, const struct dhcp4_msg *m)
 {
 	bool chosen = d->state == DHCP4_REQUESTING;
 	const struct dhcp4_lease *old = chosen ? &d->offer : &d->lease;
 
 	if (!m->whole || m->lease.address != old->address || (chosen && m->lease.server != old->server))
-		return;
+		return false;
 	if (d->state == DHCP4_RENEWING && old->server != 0 && m->lease.server != 0 && m->lease.server != old->server)
-		return;
+		return false;
 	d->offer = m->lease;
 	d->offer_ms = d->sent_ms;
 	if (d->have && d->lease.address == d->offer.address) {
 		take(d);
-		return;
+		return true;
 	}
 	enter(d, DHCP4_PROBING);
 	probe(d, now);
+	return true;
 }
 
 static void on_nak(struct dhcp4 *d, uint64_t now, const struct dhcp4_msg *m)
@@ -235,18 +236,19 @@ static void on_nak(struct dhcp4 *d, uint64_t now, const struct dhcp4_msg *m)
 	wait_before(d, now, AFTER_NAK);
 }
 
-void dhcp4_input(struct dhcp4 *d, uint64_t now, const struct dhcp4_msg *m)
+bool dhcp4_input(struct dhcp4 *d, uint64_t now, const struct dhcp4_msg *m)
 {
 	bool asked = d->state == DHCP4_REQUESTING || d->state == DHCP4_REBOOTING || d->state == DHCP4_RENEWING || d->state == DHCP4_REBINDING;
 
 	if (!wanted(d, m))
-		return;
+		return false;
+	if (m->type == DHCP4_ACK)
+		return asked && on_ack(d, now, m);
 	if (m->type == DHCP4_OFFER)
 		on_offer(d, now, m);
-	else if (m->type == DHCP4_ACK && asked)
-		on_ack(d, now, m);
 	else if (m->type == DHCP4_NAK && asked)
 		on_nak(d, now, m);
+	return false;
 }
 
 void dhcp4_conflict(struct dhcp4 *d, uint64_t now, uint32_t address)

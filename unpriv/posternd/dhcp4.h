@@ -62,8 +62,8 @@ void dhcp4_restart(struct dhcp4 *d, uint64_t now);
 // Asks again for what is held: the machine slept, and may have woken elsewhere.
 void dhcp4_confirm(struct dhcp4 *d, uint64_t now);
 
-// A server's message; whoever it is from.
-void dhcp4_input(struct dhcp4 *d, uint64_t now, const struct dhcp4_msg *m);
+// A server's message; whoever it is from.  True where it is an ACK whose lease is taken, at once or when it has been probed.
+bool dhcp4_input(struct dhcp4 *d, uint64_t now, const struct dhcp4_msg *m);
 
 // Somebody else uses this address.
 void dhcp4_conflict(struct dhcp4 *d, uint64_t now, uint32_t address);

@@ -196,22 +196,24 @@ static void begin_later(struct dhcp6 *d, uint64_t now)
 	due(d, now + shaken(d, 2 * S));
 }
 
-void dhcp6_input(struct dhcp6 *d, uint64_t now, const struct dhcp6_msg *m)
+bool dhcp6_input(struct dhcp6 *d, uint64_t now, const struct dhcp6_msg *m)
 {
 	bool asked = d->state != DHCP6_OFF && d->state != DHCP6_SOLICITING && d->state != DHCP6_BOUND && from_whom(d, m);
 
 	if (d->state == DHCP6_OFF || m->xid != d->xid || !dhcp6_duid_same(&m->client, &d->duid) || (m->lease.iaid != d->iaid && m->lease.secs != 0))
-		return;
+		return false;
 	if (m->type == DHCP6_ADVERTISE) {
 		on_advertise(d, now, m);
 	} else if (asked && holds_something(m)) {
 		on_reply(d, m);
+		return true;
 	} else if (asked && (m->status != 0 || m->refused)) {
 		// No binding, not on this link, or nothing left.
 		if (d->state != DHCP6_REQUESTING)
 			lose(d, "the server takes it back");
 		begin_later(d, now);
 	}
+	return false;
 }
 
 static void act(struct dhcp6 *d, uint64_t now)

@@ -48,7 +48,8 @@ void dhcp6_off(struct dhcp6 *d, uint64_t now);
 void dhcp6_remember(struct dhcp6 *d, const struct dhcp6_lease *l, uint64_t obtained_ms);
 void dhcp6_restart(struct dhcp6 *d, uint64_t now);
 void dhcp6_confirm(struct dhcp6 *d, uint64_t now);
-void dhcp6_input(struct dhcp6 *d, uint64_t now, const struct dhcp6_msg *m);
+// True where it is a REPLY whose lease is taken.
+bool dhcp6_input(struct dhcp6 *d, uint64_t now, const struct dhcp6_msg *m);
 void dhcp6_tick(struct dhcp6 *d, uint64_t now);
 
 #endif

@@ -3,6 +3,7 @@
 // The reader knows the statements it needs and passes over every other; a block that it doesn't know is skipped with what is in it.
 #define _XOPEN_SOURCE 700 // strptime
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -96,16 +97,16 @@ static int64_t moment(const struct reader *r)
 		return strtoll(r->word[2], NULL, 10);
 	if (r->n < 4)
 		return 0;
-	strcpy(text, r->word[2]);
-	strcat(text, " ");
-	strcat(text, r->word[3]);
+	snprintf(text, sizeof(text), "%s %s", r->word[2], r->word[3]);
 	return strptime(text, "%Y/%m/%d %H:%M:%S", &t) != NULL ? (int64_t)timegm(&t) : 0;
 }
 
 static void copy_name(char *out, size_t size, const char *from)
 {
-	if (strlen(from) < size)
-		strcpy(out, from);
+	size_t n = strlen(from);
+
+	if (n < size)
+		memcpy(out, from, n + 1);
 }
 
 static void option4(const struct reader *r, struct dhcp4_lease *l)
@@ -222,7 +223,7 @@ static void begin_block(struct reader *r, bool prefix)
 	r->inner = NULL;
 	if (r->n < 2 || *n == DHCP6_EACH)
 		return;
-	strcpy(text, r->word[1]);
+	memcpy(text, r->word[1], sizeof(text));
 	slash = strchr(text, '/');
 	if (slash != NULL)
 		*slash++ = '\0';

@@ -16,7 +16,7 @@ static void keep_one(struct change *c, const char *key, bool have, const struct 
 {
 	static const char digits[] = "0123456789abcdef";
 	char text[2 * sizeof(raw->v) + 1];
-	struct row_lease row = {.id = key, .obtained_unix_ms = lease_at_unix_ms(obtained_ms), .message = text};
+	struct row_lease row = {.id = key, .obtained_unix_ms = lease_at_unix_ms(obtained_ms)};
 
 	if (!have) {
 		change_del_lease(c, key);
@@ -28,6 +28,7 @@ static void keep_one(struct change *c, const char *key, bool have, const struct 
 		text[2 * i + 1] = digits[raw->v[i] & 15];
 	}
 	text[2 * raw->n] = '\0';
+	row.message = text;
 	change_put_lease(c, &row);
 	cache_set_lease(&row);
 }

@@ -173,9 +173,7 @@ static void take4(struct lease_port *p, const struct lease_frame *f, const uint8
 
 	if (msg == NULL || !p->use4 || !dhcp4_parse(msg, len, &m))
 		return;
-	dhcp4_input(&p->v4, lease_now(), &m);
-	// It was taken, if it is what the client now has or probes.
-	if (m.type == DHCP4_ACK && memcmp(&p->v4.offer, &m.lease, sizeof(m.lease)) == 0 && p->v4.state >= DHCP4_PROBING)
+	if (dhcp4_input(&p->v4, lease_now(), &m))
 		keep_raw(&p->offered4, msg, len);
 	if (p->v4.state == DHCP4_BOUND && p->offered4.n > 0 && p->v4.obtained_ms == p->v4.offer_ms)
 		p->raw4 = p->offered4;
@@ -199,8 +197,7 @@ static void take6(struct lease_port *p, const uint8_t *packet, size_t n)
 
 	if (!p->use6 || !dhcp6_parse(packet, n, &m))
 		return;
-	dhcp6_input(&p->v6, lease_now(), &m);
-	if (m.type == DHCP6_REPLY && p->v6.have && memcmp(&p->v6.lease, &m.lease, sizeof(m.lease)) == 0)
+	if (dhcp6_input(&p->v6, lease_now(), &m))
 		keep_raw(&p->raw6, packet, n);
 }
 

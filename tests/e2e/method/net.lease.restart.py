@@ -95,6 +95,19 @@ def _():
         want("198.18.0.0/15" not in routes(), routes())
 
 
+@test("leases are no drift, and a checkpoint that is rolled back leaves them as they are")
+def _():
+    checkpoint = call("net.checkpoint.create", timeout_secs=60)["checkpoint"]["id"]
+    with leasekit.dnsmasq():
+        held = call("net.lease.restart")["lease"]
+        want(held["address"].startswith(("192.0.2.5", "192.0.2.60")), held)
+        equal(call("net.verify"), {"in_sync": True, "drift": []}, "net.verify")
+        call("net.checkpoint.rollback", id=checkpoint)
+        want(held["address"] in leasekit.addresses() and "default" in routes(), (held, leasekit.addresses(), routes()))
+    with leasekit.dnsmasq("--dhcp-range=192.0.2.70,192.0.2.79,2m", "--dhcp-option=option:router,192.0.2.7", four=False, leases="/run/second.leases"):
+        call("net.lease.restart")
+
+
 @test("a killed helper and a killed worker keep the lease, and confirm it with the server (INIT-REBOOT)")
 def _():
     with leasekit.dnsmasq("--dhcp-range=192.0.2.70,192.0.2.79,2m", "--dhcp-option=option:router,192.0.2.7", four=False, leases="/run/second.leases") as server:
