@@ -19,7 +19,8 @@ static void walk(const void *p, size_t len, const struct nlattr **out, unsigned 
 {
 	const char *at = p;
 
-	memset(out, 0, (max + 1) * sizeof(*out));
+	for (unsigned i = 0; i <= max; i++)
+		out[i] = NULL;
 	while (len >= sizeof(struct nlattr)) {
 		const struct nlattr *a = (const struct nlattr *)(const void *)at;
 		unsigned type = a->nla_type & (unsigned)NLA_TYPE_MASK;
@@ -43,7 +44,10 @@ static const void *body(const struct nlattr *a, size_t size)
 
 static void nested(const struct nlattr *a, const struct nlattr **out, unsigned max)
 {
-	walk((const char *)a + HEAD, a != NULL ? (size_t)a->nla_len - HEAD : 0, out, max);
+	if (a != NULL)
+		walk((const char *)a + HEAD, (size_t)a->nla_len - HEAD, out, max);
+	else
+		walk("", 0, out, max);
 }
 
 static uint32_t be32(const struct nlattr *a)

@@ -141,11 +141,13 @@ static int take(struct nftnl_set_elem *e, void *arg)
 		l->v = xrealloc(l->v, l->room * sizeof(*l->v));
 	}
 	i = &l->v[l->n++];
-	*i = (struct item){.len = len, .is_end = (flags & NFT_SET_ELEM_INTERVAL_END) != 0, .has_end = end != NULL && end_len == len};
+	*i = (struct item){.len = len, .is_end = (flags & NFT_SET_ELEM_INTERVAL_END) != 0};
 	memcpy(i->key, key, len);
 	turn(l->s, i->key, len);
-	if (i->has_end)
+	if (end != NULL && end_len == len) {
 		memcpy(i->end, end, len);
+		i->has_end = true;
+	}
 	i->before = i->is_end ? "" : put_times(l, e);
 	i->after = datum && !i->is_end ? put_datum(l, e) : "";
 	return 0;

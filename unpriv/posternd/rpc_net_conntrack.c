@@ -207,7 +207,7 @@ static struct listing *find(const struct request *rq)
 	char cursor[32];
 	struct listing *l;
 
-	TAILQ_FOREACH (l, &open_ones, link) {
+	for (l = TAILQ_FIRST(&open_ones); l != NULL; l = TAILQ_NEXT(l, link)) {
 		snprintf(cursor, sizeof(cursor), "%016" PRIx64 ".%u", l->token, l->page);
 		if (l->rq == NULL && strcmp(cursor, rq->cursor) == 0 && strcmp(l->identity, rq->identity) == 0)
 			return l;

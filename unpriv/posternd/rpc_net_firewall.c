@@ -160,7 +160,7 @@ static void go_on(struct request *rq, const char *cursor, size_t limit)
 	char have[32];
 	struct reading *r;
 
-	TAILQ_FOREACH (r, &open_ones, link) {
+	for (r = TAILQ_FIRST(&open_ones); r != NULL; r = TAILQ_NEXT(r, link)) {
 		snprintf(have, sizeof(have), "%016" PRIx64 ".%u", r->token, r->number);
 		if (r->rq != NULL || strcmp(have, cursor) != 0 || strcmp(r->identity, rq->identity) != 0)
 			continue;
@@ -203,14 +203,20 @@ void rpc_net_firewall(struct request *rq, const struct rpc_net_firewall_params *
 	begin_waiting();
 }
 
-void firewall_stop(void)
+static void drop_all(struct readings *list)
 {
-	struct reading *r;
+	struct reading *next;
 
-	while ((r = TAILQ_FIRST(&open_ones)) != NULL)
-		drop(r);
-	while ((r = TAILQ_FIRST(&waiting)) != NULL) {
-		TAILQ_REMOVE(&waiting, r, link);
+	for (struct reading *r = TAILQ_FIRST(list); r != NULL; r = next) {
+		next = TAILQ_NEXT(r, link);
 		destroy(r);
 	}
+	TAILQ_INIT(list);
+}
+
+void firewall_stop(void)
+{
+	drop_all(&open_ones);
+	drop_all(&waiting);
+	n_open = 0;
 }

@@ -25,7 +25,8 @@ struct stream {
 	struct event *late; // tells the reader so
 };
 
-static TAILQ_HEAD(, stream) streams = TAILQ_HEAD_INITIALIZER(streams);
+TAILQ_HEAD(streams, stream);
+static struct streams streams = TAILQ_HEAD_INITIALIZER(streams);
 static const struct priv_reply interrupted = {.outcome = PRIV_INTERRUPTED, .op = OP_next, .rule = ""};
 
 static void release(struct stream *s)
