@@ -261,10 +261,36 @@ static int walk(const struct fw_record *only, uint32_t *flows)
 	return 0;
 }
 
+static void on_stats(void *arg, const struct nlmsghdr *h)
+{
+	struct nlattr *tb[CTA_STATS_GLOBAL_MAX + 1];
+	uint32_t be;
+
+	if (nlmsg_parse((struct nlmsghdr *)(uintptr_t)h, sizeof(struct nfgenmsg), tb, CTA_STATS_GLOBAL_MAX, NULL) != 0 ||
+	    tb[CTA_STATS_GLOBAL_ENTRIES] == NULL || nla_len(tb[CTA_STATS_GLOBAL_ENTRIES]) != sizeof(be))
+		return;
+	memcpy(&be, nla_data(tb[CTA_STATS_GLOBAL_ENTRIES]), sizeof(be));
+	*(bool *)arg = be == 0;
+}
+
+// True when this network has no connection: a walk would still pass every bucket, of which there are 262,144 on a large host.
+static bool no_connections(void)
+{
+	char buf[NFNL_REQUEST];
+	bool none = false;
+
+	nfnl_get(SYS_NFT, nfnl_request(buf, NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_GET_STATS, AF_UNSPEC, 0), on_stats, &none);
+	return none;
+}
+
 uint32_t ct_forward_sweep(void)
 {
 	uint32_t flows = 0;
-	int err = n_noted == 0 ? 0 : read_local();
+	int err;
+
+	if (n_noted > 0 && no_connections())
+		forget();
+	err = n_noted == 0 ? 0 : read_local();
 
 	if (n_noted > WALKS && err == 0)
 		err = walk(NULL, &flows);

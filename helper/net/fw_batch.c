@@ -47,7 +47,7 @@ void fw_message_done(struct fw_batch *b, const struct nlmsghdr *h)
 
 static void fence(struct fw_batch *b, bool begin)
 {
-	char *at = b->buf + b->len;
+	char *at;
 
 	close_list(b);
 	at = b->buf + b->len;

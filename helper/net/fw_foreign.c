@@ -69,7 +69,7 @@ static void on_chain(void *arg, const struct nlmsghdr *h)
 	out = at == NF_INET_FORWARD ? f->forward : at == NF_INET_LOCAL_IN ? f->input : NULL;
 	if (out == NULL || out[0] != '\0')
 		return;
-	strcpy(out, family_name(g->nfgen_family));
+	snprintf(out, sizeof(f->forward), "%s", family_name(g->nfgen_family));
 	append(out, tb[NFTA_CHAIN_TABLE]);
 	append(out, tb[NFTA_CHAIN_NAME]);
 }

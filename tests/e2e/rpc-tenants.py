@@ -188,4 +188,23 @@ def _():
     ok("root", "net.checkpoint.rollback", id=number)
 
 
+@test("a forward, rule or translation of another tenant is neither listed, removed nor taken over, and its holder isn't named")
+def _():
+    begin()
+    forward = {"proto": "tcp", "host_port": 8080, "dest_ip": "10.93.0.2", "dest_port": 80}
+    theirs = ok("b", "net.nat.add_dnat", **forward)["id"]
+    rule = ok("b", "net.firewall.add_rule", proto="tcp", port=8081)["id"]
+    for asked in (forward, dict(forward, dest_ip="10.93.0.3")):
+        e = ask("a", "net.nat.add_dnat", **asked)["error"]["data"]
+        check(e["kind"] == "already_exists" and "holder" not in e and "10.93" not in e["detail"], "%r" % e)
+    check("holder" not in ask("a", "net.firewall.add_rule", proto="tcp", port=8081)["error"]["data"], "the holder is named")
+    equal(ok("a", "net.nat.status")["dnat"], [])
+    for params in ({"id": theirs}, {"ids": [theirs]}, {"proto": "tcp", "host_port": 8080}):
+        equal(ok("a", "net.nat.remove_dnat", **params)["removed"], False)
+    equal(ok("a", "net.firewall.remove_rule", id=rule)["removed"], False)
+    equal([f["id"] for f in ok("b", "net.nat.status")["dnat"]], [theirs])
+    equal(ok("b", "net.firewall.remove_rule", id=rule)["removed"], True)
+    equal(ok("root", "net.nat.remove_dnat", id=theirs)["removed"], True)
+
+
 main(acl=ACL)

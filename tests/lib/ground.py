@@ -150,7 +150,7 @@ def default_policy(cgroup):
         "interface-prefix pt-", "bridge pt-br*", "uplink " + UPLINK, "route-table 254 1000-1999", "route-default 1990-1999",
         "mount-root %s/mnt" % HOME, "mount-source /dev/loop*", "mount-fstype ext4 btrfs vfat xfs",
         "image-root %s/images" % HOME, "jail-root %s/jail" % HOME, "cgroup-root " + cgroup,
-        "ovs database switch", "vmm qemu %s/base/qemu" % LIBEXEC, "uid-range %d-%d" % VM_UIDS, "limit taps 64 rules 1000 jails 16 requests-per-second 5000",
+        "ovs database switch", "vmm qemu %s/base/qemu" % LIBEXEC, "uid-range %d-%d" % VM_UIDS, "limit taps 64 rules %s jails 16 requests-per-second 5000" % os.environ.get("POSTERN_TEST_RULES", "1000"),
     ]
     return "\n".join(lines) + "\n"
 

@@ -12,10 +12,8 @@ import ground
 from e2e import call, dry, equal, fails, invalid, test, want
 
 if "POSTERN_TEST_WORLD" not in os.environ:
-    world = ground.World.__new__(ground.World)
-    world.policy, world.cgroup = None, "@CGROUP@"
     with tempfile.NamedTemporaryFile("w", suffix=".conf", delete=False) as f:
-        f.write(world.policy_text() + "input-policy drop\n")
+        f.write(ground.default_policy("@CGROUP@") + "input-policy drop\n")
     os.environ["POLICY_FILE"] = f.name
     e2e.enter("--policy", f.name)
 os.unlink(os.environ["POLICY_FILE"])

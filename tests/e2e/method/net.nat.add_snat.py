@@ -6,6 +6,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..
 import subprocess
 
 import e2e
+import firewall
 import ground
 from e2e import call, dry, equal, fails, invalid, test, want
 
@@ -42,6 +43,31 @@ def _():
     want("198.51.100.77" in ground.run("nft", "list", "ruleset"), "the rule isn't there")
     call("net.nat.remove_snat", id=rule)
     ground.run("ip", "address", "del", "198.51.100.77/24", "dev", ground.UPLINK)
+
+
+@test("net.nat.add_snat of sources that lie within each other is one element, and the inner one comes back when the outer one goes")
+def _():
+    inner = call("net.nat.add_snat", source="10.73.1.0/24")["id"]
+    outer = call("net.nat.add_snat", source="10.73.0.0/16")["id"]
+    equal(firewall.translations(), {outer: ("10.73.0.0/16", None, {ground.UPLINK})}, "with both")
+    other = call("net.nat.add_snat", source="10.73.1.0/24", out_interface=ground.UPLINK)["id"]
+    equal(set(firewall.translations()), {outer, other}, "with one that is bound to its uplink")
+    call("net.nat.remove_snat", id=outer)
+    equal(firewall.translations()[inner], ("10.73.1.0/24", None, {ground.UPLINK}), "without the outer one")
+    for rule in (inner, other):
+        call("net.nat.remove_snat", id=rule)
+    equal(firewall.objects(), None, "the table")
+
+
+@test("net.nat.add_snat doesn't give sources that overlap two addresses, and names who has the one")
+def _():
+    have = call("net.nat.add_snat", source="10.73.0.0/16", to="198.51.100.77")["id"]
+    e = fails("net.nat.add_snat", -32000, "already_exists", source="10.73.5.0/24", to="198.51.100.78")
+    equal(e.data["holder"], have, "the holder")
+    same = call("net.nat.add_snat", source="10.73.5.0/24", to="198.51.100.77")["id"]
+    equal(firewall.translations(), {have: ("10.73.0.0/16", "198.51.100.77", {ground.UPLINK})}, "the translations")
+    for rule in (have, same):
+        call("net.nat.remove_snat", id=rule)
 
 
 @test("net.nat.add_snat refuses an interface that is no uplink of the policy, and malformed networks")
