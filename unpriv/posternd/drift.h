@@ -31,6 +31,8 @@ struct drift_list {
 	struct arena arena;
 	struct drift_item *v;
 	size_t n, room;
+	char fullest[16]; // the bridge with the most ports, and how many
+	unsigned fullest_ports;
 	bool firewall_unread; // the helper couldn't be asked: firewall and nat weren't looked at
 };
 

@@ -9,9 +9,9 @@ static const struct {
 	enum rpc_method_id like;
 	enum rpc_right right;
 } topics[EVENT_TOPICS] = {
-    [event_topic_vm_state] = {RPC_vm_events_tail, RIGHT_READ},   [event_topic_net_drift] = {RPC_net_status, RIGHT_READ},
-    [event_topic_net_restored] = {RPC_net_status, RIGHT_READ},   [event_topic_net_checkpoint] = {RPC_net_status, RIGHT_READ},
-    [event_topic_helper_up] = {RPC_net_status, RIGHT_READ},      [event_topic_helper_down] = {RPC_net_status, RIGHT_READ},
+    [event_topic_vm_state] = {RPC_vm_events_tail, RIGHT_READ},   [event_topic_net_drift] = {RPC_net_verify, RIGHT_READ},
+    [event_topic_net_restored] = {RPC_net_verify, RIGHT_READ},   [event_topic_net_checkpoint] = {RPC_net_checkpoint_list, RIGHT_READ},
+    [event_topic_helper_up] = {RPC_net_health, RIGHT_READ},      [event_topic_helper_down] = {RPC_net_health, RIGHT_READ},
     [event_topic_audit_refused] = {RPC_event_tail, RIGHT_ADMIN},
 };
 

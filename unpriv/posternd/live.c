@@ -218,6 +218,23 @@ const struct live_route *live_route_at(const struct live *l, size_t i)
 	return (const struct live_route *)(const void *)l->routes.v + i;
 }
 
+const struct live_link *live_count_port(struct live *l, const struct live_link *port)
+{
+	const struct live_link *master = port->master != 0 ? live_index(l, port->master) : NULL;
+
+	if (master != NULL)
+		((struct live_link *)(void *)l->by_name.v)[master - live_link_at(l, 0)].ports++;
+	return master;
+}
+
+void live_forget_ports(struct live *l)
+{
+	struct live_link *v = (struct live_link *)(void *)l->by_name.v;
+
+	for (size_t i = 0; i < l->by_name.n; i++)
+		v[i].ports = 0;
+}
+
 static void clear(struct live_table *t)
 {
 	t->n = 0;

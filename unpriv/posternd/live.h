@@ -12,6 +12,7 @@ enum live_kind { LIVE_OTHER, LIVE_BRIDGE, LIVE_TAP, LIVE_VETH };
 struct live_link {
 	int index, master;
 	uint32_t mtu, owner;
+	unsigned ports; // counted by live_count_port()
 	enum live_kind kind;
 	char name[16];
 	uint8_t mac[6];
@@ -62,6 +63,11 @@ const struct live_route *live_route(const struct live *l, const char *id);
 const struct live_link *live_link_at(const struct live *l, size_t i);
 const struct live_addr *live_addr_at(const struct live *l, size_t i);
 const struct live_route *live_route_at(const struct live *l, size_t i);
+
+// Counts a link in as a port of its bridge; returns the bridge, or NULL.
+const struct live_link *live_count_port(struct live *l, const struct live_link *port);
+
+void live_forget_ports(struct live *l);
 
 // Empties it, and keeps its memory for the next dump.
 void live_clear(struct live *l);

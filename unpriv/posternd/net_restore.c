@@ -140,11 +140,22 @@ static void plan_forwarding(struct plan *p)
 		}
 }
 
+static size_t n_failed;
+static char first_failed[64];
+
+size_t net_restore_failures(const char **first)
+{
+	*first = first_failed;
+	return n_failed;
+}
+
 // A mount whose device is gone for good can't come back: its row goes, so that the list tells the truth.
 static void prune(const struct plan_item *i, const struct priv_reply *reply)
 {
 	struct change *c;
 
+	if (n_failed++ == 0)
+		COPY_TEXT(first_failed, i->what);
 	if (i->op != OP_mount || reply->outcome != PRIV_ANSWERED || (reply->status != OPS_NOT_FOUND && reply->status != OPS_DENIED))
 		return;
 	c = change_new();
@@ -174,6 +185,7 @@ static void start(void (*ended)(void *arg, bool ok), void *arg, bool again)
 	struct change *c = change_new();
 
 	*e = (struct end){ended, arg};
+	n_failed = 0;
 	plan_links(&p, c);
 	plan_connections(&p, c);
 	plan_stray_routes(&p, c);

@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "unpriv/posternd/daemon.h"
+#include "unpriv/posternd/dns.h"
 #include "unpriv/posternd/request.h"
-#include "unpriv/posternd/resolv.h"
 
 #define RESOLV_CONF "/etc/resolv.conf"
 #define STUB        "/stub-resolv.conf"
@@ -44,8 +44,10 @@ static void answer(struct request *rq, const char *path, const struct resolv *r)
 	                  });
 }
 
-static void answer_or_fail(struct request *rq, const char *path, const struct resolv *r, int err)
+static void answer_or_fail(void *arg, const char *path, const struct resolv *r, int err)
 {
+	struct request *rq = arg;
+
 	if (err != 0)
 		fail_errno(rq, FAIL_IO, err, "%s can't be read", path);
 	else
@@ -55,7 +57,9 @@ static void answer_or_fail(struct request *rq, const char *path, const struct re
 // ---- a file that was put there after the sandbox was made: the parent opens it ----
 
 struct waiting {
-	struct request *rq;
+	struct arena *a;
+	dns_done *done;
+	void *arg;
 	const char *path;
 	STAILQ_ENTRY(waiting) link;
 };
@@ -69,35 +73,40 @@ static void opened(int fd)
 
 	while ((w = STAILQ_FIRST(&all_waiting)) != NULL) {
 		STAILQ_REMOVE_HEAD(&all_waiting, link);
-		int err = fd >= 0 ? resolv_read_fd(fd, w->rq->arena, &r) : EACCES;
-		answer_or_fail(w->rq, w->path, &r, err);
+		int err = fd >= 0 ? resolv_read_fd(fd, w->a, &r) : EACCES;
+		w->done(w->arg, w->path, &r, err);
 	}
 	if (fd >= 0)
 		close(fd);
 }
 
-static void wait_for_parent(struct request *rq, const char *path)
+static void wait_for_parent(struct arena *a, const char *path, dns_done *done, void *arg)
 {
-	struct waiting *w = arena_alloc(rq->arena, sizeof(*w));
+	struct waiting *w = arena_alloc(a, sizeof(*w));
 	bool first = STAILQ_EMPTY(&all_waiting);
 
-	*w = (struct waiting){.rq = rq, .path = path};
+	*w = (struct waiting){.a = a, .done = done, .arg = arg, .path = path};
 	STAILQ_INSERT_TAIL(&all_waiting, w, link);
 	if (first && !daemon_open_resolv(opened))
 		opened(-1);
 }
 
 // A missing file is none: the C library then asks a server on the host itself, and so nothing is configured.
-void rpc_net_dns(struct request *rq, const struct rpc_net_dns_params *p)
+void dns_read(struct arena *a, dns_done *done, void *arg)
 {
 	char target[PATH_MAX];
-	const char *path = arena_strdup(rq->arena, realpath(RESOLV_CONF, target) != NULL ? target : RESOLV_CONF);
+	const char *path = arena_strdup(a, realpath(RESOLV_CONF, target) != NULL ? target : RESOLV_CONF);
 	struct resolv r;
-	int err = resolv_read(path, rq->arena, &r);
+	int err = resolv_read(path, a, &r);
 
-	(void)p;
 	if (err == EACCES)
-		wait_for_parent(rq, path);
+		wait_for_parent(a, path, done, arg);
 	else
-		answer_or_fail(rq, path, &r, err == ENOENT ? 0 : err);
+		done(arg, path, &r, err == ENOENT ? 0 : err);
+}
+
+void rpc_net_dns(struct request *rq, const struct rpc_net_dns_params *p)
+{
+	(void)p;
+	dns_read(rq->arena, answer_or_fail, rq);
 }

@@ -229,6 +229,26 @@ int rtnl_read_forwarding(uint8_t family, bool *on)
 	return rc == EOPNOTSUPP ? 0 : rc;
 }
 
+static bool parse_any(const struct nlmsghdr *h, void *element)
+{
+	*(uint16_t *)element = h->nlmsg_type;
+	return h->nlmsg_type == RTM_NEWROUTE;
+}
+
+bool rtnl_reaches(uint8_t family, const uint8_t *addr)
+{
+	size_t len = family == AF_INET ? 4 : 16;
+	struct ask q = {.h = {.nlmsg_len = NLMSG_LENGTH(sizeof(q.route)), .nlmsg_type = RTM_GETROUTE, .nlmsg_flags = NLM_F_REQUEST},
+	                .route = {.rtm_family = family, .rtm_dst_len = (uint8_t)(8 * len), .rtm_flags = RTM_F_LOOKUP_TABLE}};
+	struct collect c = {.parse = parse_any, .size = sizeof(uint16_t)};
+	int rc;
+
+	add_attr(&q, RTA_DST, addr, len);
+	rc = ask(&q, &c);
+	free(c.v);
+	return rc == 0 && c.n == 1;
+}
+
 static void add_vlan(const struct rtnl_vlan *v, void *arg)
 {
 	struct collect *c = arg;

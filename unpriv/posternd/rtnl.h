@@ -100,6 +100,9 @@ int rtnl_read_netconf(uint8_t family, struct arena *a, struct rtnl_netconfs *out
 // The host's own switch of a family.
 int rtnl_read_forwarding(uint8_t family, bool *on);
 
+// Would the kernel know a way to this address of AF_INET or AF_INET6?  No packet is sent.
+bool rtnl_reaches(uint8_t family, const uint8_t *addr);
+
 // Of all bridges and their ports.
 int rtnl_read_vlans(struct arena *a, struct rtnl_vlans *out);
 

@@ -29,6 +29,7 @@
 #include "unpriv/posternd/store.h"
 #include "unpriv/posternd/stream.h"
 #include "unpriv/posternd/tap_pool.h"
+#include "unpriv/posternd/uplinks.h"
 #include "unpriv/posternd/verify.h"
 #include "unpriv/posternd/vm.h"
 #include "unpriv/posternd/vm_restart.h"
@@ -60,6 +61,7 @@ static void on_helper_ready(void *arg)
 	lease_helper_ready();
 	event_publish(event_topic_helper_up, NULL, (const struct event_member[]){{"why", restored ? "started again" : "started"}, {NULL, NULL}});
 	watch_helper();
+	uplinks_ask();
 	if (restored)
 		return;
 	restored = true;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/queue.h>
 
+#include "unpriv/posternd/addr.h"
 #include "unpriv/posternd/cache.h"
 #include "unpriv/posternd/daemon.h"
 #include "unpriv/posternd/helper_client.h"
@@ -121,6 +122,12 @@ static size_t n_links(void)
 
 static void each_link(size_t i)
 {
+	const struct live_link *bridge = live_count_port(&run.live, live_link_at(&run.live, i));
+
+	if (bridge != NULL && bridge->ports > run.found.fullest_ports) {
+		run.found.fullest_ports = bridge->ports;
+		COPY_TEXT(run.found.fullest, bridge->name);
+	}
 	verify_stray_link(live_link_at(&run.live, i), &run.found);
 }
 
@@ -153,6 +160,7 @@ static void rewind_passes(void)
 	run.version = cache_version();
 	run.busy = true;
 	run.rewound++;
+	live_forget_ports(&run.live);
 	run.table = 0;
 	run.at = 0;
 }

@@ -319,17 +319,12 @@ void verify_stray_addr(const struct live *k, const struct live_addr *a, struct d
 
 // ---- switches ----
 
-bool verify_needs_forwarding(uint8_t family)
-{
-	return fw_needs_forwarding(family == AF_INET6 ? 6 : 4);
-}
-
 static void verify_forwarding(uint8_t family, const char *id, struct drift_list *out)
 {
 	struct drift_item *i;
 	bool on = false;
 
-	if (!verify_needs_forwarding(family) || rtnl_read_forwarding(family, &on) != 0 || on)
+	if (!fw_needs_forwarding(family == AF_INET6 ? 6 : 4) || rtnl_read_forwarding(family, &on) != 0 || on)
 		return;
 	i = drift_add(out, drift_kind_sysctl, NULL);
 	COPY_TEXT(i->id, id);

@@ -22,7 +22,4 @@ void verify_stray_route(const struct live_route *r, struct drift_list *out);
 #define VERIFY_FORWARD6 "net.ipv6.conf.all.forwarding"
 void verify_sysctl(struct drift_list *out);
 
-// True when some translation of that family, AF_…, must forward.
-bool verify_needs_forwarding(uint8_t family);
-
 #endif
