@@ -80,7 +80,7 @@ check: deps
 		--parallel $(LINT) FUZZ_SECONDS=30 $(addprefix tests/fuzz/run:,$(notdir $(FUZZ_BINS)))
 
 # ---- bench: small programs to measure against, and the driver ------------------------------------------------------------------------------
-BENCH_BINS := $(addprefix $(BUILD)/bench/,rpc_load floor_raw floor_evhttp tap_floor dump_floor ct_floor fw_floor)
+BENCH_BINS := $(addprefix $(BUILD)/bench/,rpc_load floor_raw floor_evhttp tap_floor taps_floor route_add_floor dump_floor ct_floor fw_floor)
 BENCH_GUEST := $(addprefix $(BUILD)/bench/,vsock_echo bare_init)
 BENCH_FLAGS := -std=gnu11 -O2 -D_GNU_SOURCE -Wall -Wextra -Werror
 
@@ -95,3 +95,5 @@ $(BENCH_GUEST): $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/musl-include/.made
 bench: deps
 	+$(MAKE) --no-print-directory -j2 all guest $(BENCH_BINS) $(BENCH_GUEST)
 	POSTERN_TEST_RULES=20000 BUILD=$(BUILD) tests/with-daemon $(CURDIR)/tests/bench/run
+	BUILD=$(BUILD) tests/bench/net-writes
+	BUILD=$(BUILD) tests/bench/net-ping

@@ -1,4 +1,4 @@
-// The floor under taps in bulk: made by ioctl and one RTM_SETLINK each, then moved to a group and deleted in one RTM_DELLINK.
+// The floor under taps: made by ioctl and one RTM_SETLINK each, then moved to a group and deleted in one RTM_DELLINK.
 //     taps_floor COUNT BRIDGE|-        prints the milliseconds that making and deleting them took
 #include <errno.h>
 #include <fcntl.h>
