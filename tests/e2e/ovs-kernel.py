@@ -53,8 +53,7 @@ def _():
 @test("what the kernel's datapath tracks is listed, counted and flushed by zone")
 def _():
     needed()
-    a.udp(b, range(4000, 4020))
-    until(lambda: sum(e["proto"] == "udp" for e in ovs.connections("zone=7", datapath=DATAPATH)) == 20, 60)
+    ovs.sent(a, b, range(4000, 4020), lambda: ovs.udp_ports("zone=7", datapath=DATAPATH))
 
     def ours():
         found = call("net.ovs.conntrack", zone=7)["entries"]

@@ -114,7 +114,14 @@ def _policy(path, text):
     old = e2e.processes()["postern-helper"]
     for pid in old:
         os.kill(pid, signal.SIGKILL)
-    e2e.until(lambda: set(e2e.processes().get("postern-helper", old)) - set(old) and e2e.call("net.status")["backend"] == "helper", 30)
+
+
+    def back():
+        try:
+            return set(e2e.processes().get("postern-helper", old)) - set(old) and e2e.call("net.status")["backend"] == "helper"
+        except (OSError, Failed):  # a connection that was idle for too long is closed
+            return False
+    e2e.until(back, 30)
 
 
 def plain(value):
@@ -239,3 +246,18 @@ def connections(*options, datapath="netdev@ovs-netdev"):
             e["state"] = re.search(r"state=(\w+)", m["protoinfo"]).group(1)
         found.append(e)
     return sorted(found, key=repr)
+
+
+def udp_ports(*options, datapath="netdev@ovs-netdev"):
+    """Source ports of the UDP connections that are tracked."""
+    return {e["orig"]["sport"] for e in connections(*options, datapath=datapath) if e["proto"] == "udp" and "sport" in e["orig"]}
+
+
+def sent(near, far, ports, seen):
+    """Sends a datagram from each port until seen() has all of them: on a loaded machine some get lost."""
+    def all_seen():
+        missing = sorted(set(ports) - seen())
+        if missing:
+            near.udp(far, missing)
+        return not missing
+    e2e.until(all_seen, 100, 0.2)

@@ -4,6 +4,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", "lib"))
+import re
 import time
 
 import e2e
@@ -69,8 +70,7 @@ def _():
 def _():
     ovs.vsctl("set", "Open_vSwitch", ".", "other_config:max-idle=120000")
     ovs.appctl("upcall/disable-megaflows")  # each packet that differs makes a flow of its own
-    a.udp(b, range(20000, 20600))
-    until(lambda: len(ovs.datapath_flows()) >= 600, 60)
+    ovs.sent(a, b, range(20000, 20600), lambda: {int(p) for m in ovs.datapath_flows() for p in re.findall(r"udp\(src=(\d+)", m)})
     ids, params = [], {"limit": 70}
     while True:
         page = call("net.datapath", **params)

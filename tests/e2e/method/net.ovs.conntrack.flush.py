@@ -23,8 +23,8 @@ def zones():
 
 def track():
     """Fifty connections in each of two zones."""
-    a.udp(b, list(range(5000, 5050)) + list(range(6000, 6050)))
-    until(lambda: zones() == {5: 50, 6: 50}, 30)
+    ovs.sent(a, b, list(range(5000, 5050)) + list(range(6000, 6050)), ovs.udp_ports)
+    equal(zones(), {5: 50, 6: 50}, "what is tracked")
 
 
 @test("net.ovs.conntrack.flush says unsupported, with a hint, where Open vSwitch doesn't run")
