@@ -13,6 +13,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
 import e2e
 import ground
+import leasekit
 import npm
 import ovs
 import rows
@@ -231,6 +232,7 @@ def closed(node):
 
 def answers():
     """A true answer of each method that works without a running guest."""
+    leasekit.prefix_of_dhclient()
     yield "net.bridge.add", call("net.bridge.add", name="pt-br1", address="10.9.0.1/24", dry_run=True)
     yield "net.bridge.add", call("net.bridge.add", name="pt-br1", address="10.9.0.1/24")
     yield "net.vm.create_tap", call("net.vm.create_tap", name="pt-one", bridge="pt-br1")

@@ -3,6 +3,7 @@ import os
 import signal
 import socket
 import subprocess
+import time
 
 import e2e
 import ground
@@ -100,6 +101,17 @@ class Capture:
                 return found
             if where[1] == 0x0800 and packet[9] == 17 and packet[22:24] == b"\0\x43":
                 found.add((socket.inet_ntoa(packet[12:16]), socket.inet_ntoa(packet[16:20])))
+
+
+def prefix_of_dhclient(link=ground.UPLINK):
+    """A file of dhclient's with a prefix in it that was delegated just now, where the daemon reads it."""
+    os.makedirs("/var/lib/dhcp", exist_ok=True)
+    ground.mount("leases", "/var/lib/dhcp", "tmpfs", 0, "mode=0755")
+    again()
+    now = int(time.time())
+    ground.write("/var/lib/dhcp/dhclient6.leases", 'lease6 {\n interface "%s";\n ia-pd 0:0:0:7 {\n  starts %d;\n  renew 900;\n  rebind 1440;\n'
+                 '  iaprefix 2001:db8:700::/56 {\n   starts %d;\n   preferred-life 1800;\n   max-life 3600;\n  }\n }\n'
+                 ' option dhcp6.server-id 0:1:0:1:32:94:9b:53:de:79:85:6c:15:68;\n}\n' % (link, now, now))
 
 
 def lease(**params):

@@ -3,7 +3,10 @@
 import json
 import os
 import signal
+import struct
+import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", "lib"))
@@ -158,6 +161,90 @@ def _():
         call("net.lease.restart")
     want("192.0.2.200" in leasekit.addresses(), leasekit.addresses())
     ground.run("ip", "address", "del", "192.0.2.200/24", "dev", LINK)
+
+
+class Rogue(threading.Thread):
+    """Answers every DISCOVER and REQUEST with whatever `answers` makes of it."""
+
+    def __init__(self, answers):
+        super().__init__(daemon=True)
+        self.answers, self.over, self.seen = answers, False, []
+        code = "import socket,sys;s=socket.socket(socket.AF_PACKET,socket.SOCK_RAW,socket.htons(3));s.bind(('%s',0x800))\n" % leasekit.FAR
+        code += ("import threading\ndef out():\n while 1:\n  d=s.recv(4096);sys.stdout.buffer.write(len(d).to_bytes(2,'big')+d);sys.stdout.flush()\n"
+                 "threading.Thread(target=out,daemon=True).start()\n"
+                 "while 1:\n n=sys.stdin.buffer.read(2)\n if not n: break\n s.send(sys.stdin.buffer.read(int.from_bytes(n,'big')))")
+        self.child = subprocess.Popen(leasekit.outside(sys.executable, "-c", code), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.start()
+
+    def run(self):
+        while not self.over:
+            size = self.child.stdout.read(2)
+            if not size:
+                return
+            frame = self.child.stdout.read(int.from_bytes(size, "big"))
+            if frame[23] != 17 or frame[36:38] != b"\0\x43" or frame[42] != 1:
+                continue
+            ask = frame[42:]
+            kind = ask[242] if ask[240] == 53 else 0
+            self.seen.append(kind)
+            for m in self.answers(kind, ask):
+                packet = wrap(m, frame[6:12])
+                try:
+                    self.child.stdin.write(len(packet).to_bytes(2, "big") + packet)
+                    self.child.stdin.flush()
+                except OSError:
+                    return
+
+    def stop(self):
+        self.over = True
+        self.child.terminate()
+        self.child.wait(10)
+
+
+def wrap(m, mac):
+    udp = struct.pack("!HHHH", 67, 68, 8 + len(m), 0) + m
+    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0, bytes([192, 0, 2, 66]), b"\xff" * 4)
+    total = sum(struct.unpack("!10H", head))
+    head = head[:10] + struct.pack("!H", ~(total + (total >> 16)) & 0xffff) + head[12:]
+    return mac + bytes([2, 0, 0, 0, 0, 0x66]) + b"\x08\0" + head + udp
+
+
+def answer(ask, kind, address, options=b"", xid=None, mac=None, server=bytes([192, 0, 2, 66]), secs=120):
+    m = bytearray(240)
+    m[0:3], m[4:8], m[16:20], m[28:34], m[236:240] = b"\x02\x01\x06", xid or ask[4:8], bytes(address), mac or ask[28:34], ask[236:240]
+    m += bytes([53, 1, kind]) + (bytes([54, 4]) + server if server else b"") + bytes([51, 4]) + struct.pack("!I", secs) + bytes([1, 4, 255, 255, 255, 0])
+    return bytes(m) + options + b"\xff"
+
+
+@test("offers for others, offers that no host can use and malformed ones are passed over, and nothing gets out of step")
+def _():
+    def hostile(kind, ask):
+        good = (192, 0, 2, 99)
+        yield answer(ask, 2, good, xid=b"\1\2\3\4")
+        yield answer(ask, 2, good, mac=b"\2\0\0\0\0\x99")
+        yield answer(ask, 2, good, server=None)
+        yield answer(ask, 2, good, secs=3)
+        yield answer(ask, 2, good, options=bytes([6, 200, 1]))[:-1]
+        yield answer(ask, 5, good)
+        yield answer(ask, 6, good)
+        yield answer(ask, 2, good)[:200]
+        for bad in ((0, 0, 0, 0), (127, 0, 0, 1), (224, 0, 0, 1), (255, 255, 255, 255), (192, 0, 2, 255), (192, 0, 2, 0)):
+            yield answer(ask, 2, bad)
+        yield bytes(1472)
+        yield os.urandom(1000)
+    held = set(leasekit.addresses())
+    rogue = Rogue(hostile)
+    client = e2e.Client()
+    thread = threading.Thread(target=lambda: client.ask("net.lease.restart"), daemon=True)
+    thread.start()
+    e2e.until(lambda: rogue.seen.count(1) >= 2, 20)
+    equal((set(rogue.seen), set(leasekit.addresses())), ({1}, held), "what was asked, and the addresses")
+    rogue.stop()
+    with leasekit.dnsmasq():
+        thread.join(30)
+        want(not thread.is_alive(), "net.lease.restart isn't answered")
+        l = leasekit.until_leased()
+        want(l["server"] == leasekit.SERVER and l["address"] != "192.0.2.99", l)
 
 
 @test("without a server net.lease.restart says so after half a minute, and what is held stays")

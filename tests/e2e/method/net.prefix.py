@@ -25,6 +25,16 @@ def _():
     invalid("net.prefix", "interface", interface="a/b")
 
 
+@test("a prefix that dhclient was given is told from its file")
+def _():
+    leasekit.prefix_of_dhclient()
+    p = call("net.prefix")
+    want(abs(p.pop("obtained_unix") - time.time()) < 60, p)
+    equal(p, {"prefix": "2001:db8:700::", "length": 56, "iaid": 7, "server": "000100013294" "9b53de79856c1568", "valid_secs": 3600, "preferred_secs": 1800,
+              "interface": ground.UPLINK, "manager": "dhclient"}, "the answer")
+    os.unlink("/var/lib/dhcp/dhclient6.leases")
+
+
 @test("a prefix and an address are leased from Kea; net.prefix, net.lease and ip agree")
 def _():
     leasekit.make_link()

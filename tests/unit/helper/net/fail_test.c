@@ -23,6 +23,7 @@
 #define sys_tap_persist real_tap_persist
 #define sys_sysctl_get  real_sysctl_get
 #define sys_sysctl_set  real_sysctl_set
+#define sys_accept_ra   real_accept_ra
 #define sys_read        real_read
 #define sys_memfd       real_memfd
 #define sys_append      real_append
@@ -41,6 +42,7 @@
 #undef sys_tap_persist
 #undef sys_sysctl_get
 #undef sys_sysctl_set
+#undef sys_accept_ra
 #undef sys_read
 #undef sys_memfd
 #undef sys_append
@@ -117,6 +119,11 @@ int sys_sysctl_get(enum sysctl_key key, bool *on)
 int sys_sysctl_set(enum sysctl_key key, bool on)
 {
 	return !lose && fails() ? -EIO : real_sysctl_set(key, on);
+}
+
+int sys_accept_ra(const char *device, bool *changed)
+{
+	return !lose && fails() ? -EIO : real_accept_ra(device, changed);
 }
 
 int sys_read(int fd, void *buf, size_t len, off_t off)
@@ -434,6 +441,43 @@ TEST("E16: sysctl_set changes nothing when any of its calls fails")
 	CHECK_INT(fail_each(), 2);
 }
 
+static void request_lease(enum op_id op, struct wire_addr address)
+{
+	request(op);
+	strcpy(q.args.lease_apply.device, "wan0"); // where all of them have it
+	q.args.lease_apply.address = address;
+}
+_Static_assert(offsetof(struct op_lease_apply_args, device) == offsetof(struct op_lease_route_args, device) &&
+                   offsetof(struct op_lease_apply_args, address) == offsetof(struct op_lease_route_args, source) &&
+                   offsetof(struct op_lease_apply_args, address) == offsetof(struct op_lease_drop_args, address) &&
+                   offsetof(struct op_lease_apply_args, device) == offsetof(struct op_lease_ra_args, device),
+               "all have it at one place");
+
+TEST("E16: a lease's address and route are as before when any of the calls for them fails")
+{
+	const struct wire_addr address = {4, 24, {192, 0, 2, 5}};
+
+	if (system("ip tuntap add wan0 mode tap && ip link set wan0 up") != 0)
+		abort();
+	request_lease(OP_lease_apply, address);
+	q.args.lease_apply.valid_secs = q.args.lease_apply.preferred_secs = UINT32_MAX;
+	CHECK_INT(fail_each(), 3); // link, address, change
+	CHECK(fail_each() == 3 && !c.rep.res.lease_apply.changed);
+	request_lease(OP_lease_route, address);
+	q.args.lease_route.destination = (struct wire_addr){4, 15, {198, 18}};
+	q.args.lease_route.metric = 1024;
+	CHECK_INT(fail_each(), 3);
+	q.args.lease_route.has_remove = q.args.lease_route.remove = true;
+	CHECK_INT(fail_each(), 3);
+	request_lease(OP_lease_drop, address);
+	CHECK_INT(fail_each(), 3);
+	request(OP_lease_ra);
+	strcpy(q.args.lease_ra.device, "wan0");
+	CHECK(fail_each() == 1 && c.rep.res.lease_ra.changed);
+	if (system("ip link del wan0") != 0)
+		abort();
+}
+
 static enum op_status checkpoint(enum op_id op, uint32_t id)
 {
 	request(op);
@@ -533,5 +577,7 @@ int main(void)
 	c.policy.net.uplinks.n = 1;
 	strcpy(c.policy.net.uplinks.v[0], "up0");
 	c.policy.net.tables = (struct policy_ranges){1, {{254, 254}}};
+	c.policy.net.leases.n = 1;
+	strcpy(c.policy.net.leases.v[0], "wan0");
 	return test_main();
 }
