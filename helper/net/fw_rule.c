@@ -313,7 +313,9 @@ bool fw_rule_record(const struct nftnl_rule *rule, struct fw_record *r)
 	uint32_t len = 0;
 	const uint8_t *p = nftnl_rule_get_data(rule, NFTNL_RULE_USERDATA, &len);
 
-	for (uint32_t at = 0; p != NULL && at + 2 <= len && at + 2 + p[at + 1] <= len; at += 2u + p[at + 1])
+	if (p == NULL)
+		return false;
+	for (uint32_t at = 0; at + 2 <= len && at + 2 + p[at + 1] <= len; at += 2u + p[at + 1])
 		if (p[at] == UDATA_RECORD && p[at + 1] == sizeof(*r)) {
 			memcpy(r, p + at + 2, sizeof(*r));
 			return true;

@@ -166,25 +166,29 @@ static void add_step(struct task *t)
 	}
 }
 
+struct given {
+	const char *id;
+	size_t i;
+};
+
 static int by_id(const void *a, const void *b)
 {
-	const struct fw_item *const *x = a, *const *y = b;
+	const struct given *x = a, *y = b;
 
-	return strcmp((*x)->id, (*y)->id);
+	return strcmp(x->id, y->id);
 }
 
 // No place twice in one request.
 static bool distinct(struct fw_task *k, const char *list)
 {
-	const struct fw_item **sorted = arena_alloc(k->t.rq->arena, (k->n + 1) * sizeof(*sorted));
+	struct given *sorted = arena_alloc(k->t.rq->arena, (k->n + 1) * sizeof(*sorted));
 
 	for (size_t i = 0; i < k->n; i++)
-		sorted[i] = &k->v[i];
+		sorted[i] = (struct given){k->v[i].id, i};
 	qsort(sorted, k->n, sizeof(*sorted), by_id);
 	for (size_t i = 1; i < k->n; i++)
-		if (strcmp(sorted[i]->id, sorted[i - 1]->id) == 0) {
-			fail_params(k->t.rq, "parameter \"%s\": elements %zu and %zu are for the same packets", list, (size_t)(sorted[i - 1] - k->v),
-			            (size_t)(sorted[i] - k->v));
+		if (strcmp(sorted[i].id, sorted[i - 1].id) == 0) {
+			fail_params(k->t.rq, "parameter \"%s\": elements %zu and %zu are for the same packets", list, sorted[i - 1].i, sorted[i].i);
 			return false;
 		}
 	return true;

@@ -143,7 +143,8 @@ static int find_tuple(struct request *rq, const struct rpc_net_nat_remove_dnat_p
 		one = fw_item_find(rq, id, false, &out[found]);
 		if (one < 0)
 			return -1;
-		found += one > 0 && (dest == NULL || strcmp(dest, out[found].dnat.dest_ip) == 0);
+		found += one > 0 && (dest == NULL || strcmp(dest, out[found].dnat.dest_ip) == 0) &&
+		         (!p->has_dest_port || p->dest_port == out[found].dnat.dest_port);
 	}
 	if (found < 2)
 		return found;
@@ -153,7 +154,7 @@ static int find_tuple(struct request *rq, const struct rpc_net_nat_remove_dnat_p
 
 void rpc_net_nat_remove_dnat(struct request *rq, const struct rpc_net_nat_remove_dnat_params *p)
 {
-	bool tuple = p->has_proto || p->has_host_port || p->has_dest_ip || p->has_interface || p->has_host_ip || p->has_source;
+	bool tuple = p->has_proto || p->has_host_port || p->has_dest_ip || p->has_dest_port || p->has_interface || p->has_host_ip || p->has_source;
 	struct list_id ids = p->has_ids ? p->ids : (struct list_id){.n = p->has_id, .v = (const char **)(uintptr_t)&p->id};
 	struct fw_task *k;
 	int n;

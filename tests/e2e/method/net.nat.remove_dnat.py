@@ -29,7 +29,8 @@ def _():
     equal(call("net.nat.remove_dnat", proto="tcp", host_port=8080, interface=UP, source="10.3.4.5/8", host_ip="192.0.2.1")["removed"], True, "by what it was made of")
     equal(set(firewall.forwards()), {three}, "what is left without " + two)
     equal(call("net.nat.remove_dnat", proto="tcp", host_port=1, dest_ip="10.90.0.3")["removed"], False, "with another target")
-    equal(call("net.nat.remove_dnat", proto="tcp", host_port=1, dest_ip="10.90.0.2")["removed"], True, "with its target")
+    equal(call("net.nat.remove_dnat", proto="tcp", host_port=1, dest_port=81)["removed"], False, "with another port of the target")
+    equal(call("net.nat.remove_dnat", proto="tcp", host_port=1, dest_ip="10.90.0.2", dest_port=80)["removed"], True, "with its target")
     equal(firewall.objects(), None, "the table")
 
 
