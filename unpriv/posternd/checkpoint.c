@@ -298,6 +298,10 @@ void checkpoint_confirm(struct checkpoint *cp, checkpoint_cb *done, void *arg)
 
 void checkpoint_stop(void)
 {
-	while (!TAILQ_EMPTY(&pending))
-		checkpoint_forget(TAILQ_FIRST(&pending));
+	struct checkpoint *next;
+
+	for (struct checkpoint *cp = TAILQ_FIRST(&pending); cp != NULL; cp = next) {
+		next = TAILQ_NEXT(cp, link);
+		checkpoint_forget(cp);
+	}
 }
