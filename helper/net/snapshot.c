@@ -98,6 +98,15 @@ static int take_links(struct taking *t)
 	return 0;
 }
 
+// A leased address has our mark too, but its link hasn't: it comes and goes as its server says.
+static bool on_our_link(const struct taking *t, const char *device)
+{
+	struct snap_link key = {0};
+
+	memcpy(key.name, device, sizeof(key.name));
+	return bag_find(t->links.v, t->links.n, sizeof(key), &key, by_name) != NULL;
+}
+
 static void each_address(struct nlmsghdr *h, void *arg)
 {
 	struct taking *t = arg;
@@ -115,7 +124,8 @@ static void each_address(struct nlmsghdr *h, void *arg)
 		return;
 	memcpy(out.address.addr, nla_data(addr), (size_t)len);
 	memcpy(out.device, name_of(t, i->ifa_index), sizeof(out.device));
-	bag_add(&t->addresses, &out);
+	if (on_our_link(t, out.device))
+		bag_add(&t->addresses, &out);
 }
 
 static int take_addresses(struct taking *t)

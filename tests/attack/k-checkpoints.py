@@ -243,11 +243,15 @@ def _():
     with Helper() as helper:
         furnish(helper)
         ground.run("ip", "link", "add", "pt-alien", "type", "bridge")
+        helper.ok("tap_create", {"name": "pt-lease"})
+        helper.ok("address_add", {"device": "pt-lease", "address": address("10.98.0.1/24")})
+        ground.run("ip", "link", "set", "pt-lease", "alias", "the host's own")  # a leased address is ours, and its link isn't
         helper.ok("checkpoint_arm", {"id": 1, "timeout_secs": 3600})
         ground.run("ip", "link", "add", "foreign1", "type", "bridge")
         ground.run("ip", "link", "del", "foreign0")
         ground.run("ip", "link", "set", "pt-alien", "mtu", "1200")
         ground.run("ip", "address", "add", "10.99.0.1/24", "dev", "pt-br0")
+        ground.run("ip", "address", "del", "10.98.0.1/24", "dev", "pt-lease")
         forward("1")
         helper.ok("tap_create", {"name": "pt-t7"})
         equal(helper.ok("checkpoint_revert", {"id": 1}), {"found": True, "changed": 1, "failed": 0}, "the answer")
@@ -255,8 +259,9 @@ def _():
         want("foreign1" in now["links"] and "foreign0" not in now["links"] and "pt-t7" not in now["links"], "links are %r" % sorted(now["links"]))
         equal(now["links"]["pt-alien"][0]["mtu"], 1200, "a foreign link's MTU")
         want("10.99.0.1" in ground.run("ip", "address", "show", "dev", "pt-br0"), "a foreign address is gone")
+        want("10.98.0.1" not in ground.run("ip", "address", "show", "dev", "pt-lease"), "an address that was leased is back")
         equal(now["forward"].strip(), "1", "ip_forward")
-        for name in ("foreign1", "pt-alien"):
+        for name in ("foreign1", "pt-alien", "pt-lease"):
             ground.run("ip", "link", "del", name)
         forward("0")
         clean(helper)

@@ -55,12 +55,11 @@ bool checkpoint_over(const struct checkpoint *cp)
 
 void checkpoint_set_gate(void)
 {
-	uint64_t first = 0;
-	struct checkpoint *cp;
+	uint64_t first = UINT64_MAX;
 
-	TAILQ_FOREACH(cp, &pending, link)
-	if (first == 0 || cp->deadline_ns < first)
-		first = cp->deadline_ns;
+	for (const struct checkpoint *cp = checkpoint_first(); cp != NULL; cp = checkpoint_next(cp))
+		if (cp->deadline_ns < first)
+			first = cp->deadline_ns;
 	gate_close_at(first);
 }
 

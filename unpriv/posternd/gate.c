@@ -29,7 +29,7 @@ static bool is_open;
 static bool taken;       // an exclusive is at work
 static bool moving;      // move_on is at work
 static unsigned running; // the network's writes that have passed
-static uint64_t close_at_ns;
+static uint64_t close_at_ns = UINT64_MAX;
 static struct event *clock_event;
 
 // Those that change what a checkpoint puts back.  The others of net.* take long, or take the network to themselves.
@@ -50,7 +50,7 @@ static bool holds(const struct request *rq)
 {
 	if (!is_open)
 		return true;
-	return is_net_write(rq) && (taken || !STAILQ_EMPTY(&exclusives) || (close_at_ns != 0 && now_ns() >= close_at_ns));
+	return is_net_write(rq) && (taken || !STAILQ_EMPTY(&exclusives) || now_ns() >= close_at_ns);
 }
 
 static void enter(struct request *rq, void (*go)(struct request *rq))

@@ -30,7 +30,7 @@ void gate_left(struct request *rq);
 void gate_exclusive(void (*go)(void *arg), void *arg);
 void gate_release(void);
 
-// From this moment (CLOCK_MONOTONIC, nanoseconds) on no write of the network passes, until it is set anew; 0: it never comes.
+// From this moment (CLOCK_MONOTONIC, nanoseconds) on no write of the network passes, until it is set anew; UINT64_MAX: it never comes.
 void gate_close_at(uint64_t ns);
 
 #endif
