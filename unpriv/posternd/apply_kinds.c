@@ -6,6 +6,7 @@
 #include "unpriv/posternd/addr.h"
 #include "unpriv/posternd/apply_plan.h"
 #include "unpriv/posternd/cache.h"
+#include "unpriv/posternd/fw_task.h"
 #include "unpriv/posternd/route.h"
 
 static bool same_text(const char *a, const char *b)
@@ -38,7 +39,7 @@ static void port_step(struct apply_plan *plan, enum rpc_plan_action action, cons
 {
 	bool attach = action == plan_action_attach;
 
-	apply_add(plan, action, plan_kind_port, port, attach ? RPC_net_bridge_add_port : RPC_net_bridge_remove_port,
+	apply_add(plan, action, plan_kind_port, port, attach ? RPC_net_bridge_add_port : RPC_net_bridge_remove_port, NULL,
 	          json_pack("{s:s,s:s}", "bridge", bridge, "port", port), true);
 }
 
@@ -184,7 +185,7 @@ void apply_ports_back(struct apply_plan *plan)
 		const struct row_connection *row = cache_at_connection(i);
 
 		if (connect_key(plan->rq, i) != NULL && (apply_replaced(plan, row->a) || apply_replaced(plan, row->b)))
-			apply_add(plan, plan_action_create, plan_kind_connect, connect_key(plan->rq, i), RPC_net_bridge_connect,
+			apply_add(plan, plan_action_create, plan_kind_connect, connect_key(plan->rq, i), RPC_net_bridge_connect, NULL,
 			          json_pack("{s:s,s:s,s:s,s:s}", "a", row->a, "b", row->b, "name_a", row->name, "name_b", row->peer), true);
 	}
 	for (size_t i = 0; i < cache_n_port(); i++) {
@@ -279,11 +280,92 @@ static json_t *snat_victim(struct apply_plan *plan, size_t i, bool replaced)
 	return json_pack("{s:s}", "id", cache_at_snat(i)->id);
 }
 
+// ---- forwards ------------------------------------------------------------------------------------------------------------------------------
+
+static const char *forward_key(const struct request *rq, size_t i)
+{
+	const struct row_dnat *row = cache_at_dnat(i);
+
+	return own(rq, row->phase, row->tenant, NULL) ? row->id : NULL;
+}
+
+// The place that is forwarded: its id says nothing of the target.
+static const char *forward_want(struct request *rq, const void *want, size_t i)
+{
+	char *id = arena_alloc(rq->arena, FW_ID);
+	struct row_dnat row;
+
+	if (!fw_read_forward(rq, want, arena_printf(rq->arena, "desired.forwards[%zu].", i), &row))
+		return NULL;
+	dnat_id(&row, id);
+	return id;
+}
+
+static bool forward_same(struct apply_plan *plan, const void *want, size_t i)
+{
+	const struct row_dnat *have = cache_at_dnat(i);
+	struct row_dnat row;
+
+	return fw_read_forward(plan->rq, want, "", &row) && same_text(row.dest_ip, have->dest_ip) && row.dest_port == have->dest_port;
+}
+
+static json_t *forward_victim(struct apply_plan *plan, size_t i, bool replaced)
+{
+	(void)plan;
+	(void)replaced;
+	return json_pack("{s:s}", "id", cache_at_dnat(i)->id);
+}
+
+// ---- firewall rules ------------------------------------------------------------------------------------------------------------------------
+
+static const char *rule_key(const struct request *rq, size_t i)
+{
+	const struct row_allow *row = cache_at_allow(i);
+
+	return own(rq, row->phase, row->tenant, NULL) ? row->id : NULL;
+}
+
+static const char *rule_want(struct request *rq, const void *want, size_t i)
+{
+	char *id = arena_alloc(rq->arena, FW_ID);
+	struct row_allow row;
+
+	if (!fw_read_rule(rq, want, arena_printf(rq->arena, "desired.rules[%zu].", i), &row))
+		return NULL;
+	allow_id(&row, id);
+	return id;
+}
+
+static bool rule_same(struct apply_plan *plan, const void *want, size_t i)
+{
+	const struct obj_rule_spec *w = want;
+
+	(void)plan;
+	return same_text(w->has_comment ? w->comment : NULL, cache_at_allow(i)->comment);
+}
+
+static json_t *rule_victim(struct apply_plan *plan, size_t i, bool replaced)
+{
+	(void)plan;
+	(void)replaced;
+	return json_pack("{s:s}", "id", cache_at_allow(i)->id);
+}
+
+// clang-format off
 const struct apply_kind apply_kinds[APPLY_KINDS] = {
-    {plan_kind_bridge, "bridges", RPC_net_bridge_add, RPC_net_bridge_delete, cache_n_bridge, bridge_key, bridge_want, bridge_same, NULL, bridge_victim},
-    {plan_kind_tap, "taps", RPC_net_vm_create_tap, RPC_net_vm_delete_tap, cache_n_tap, tap_key, tap_want, tap_same, tap_move, tap_victim},
-    {plan_kind_connect, "connects", RPC_net_bridge_connect, RPC_net_bridge_remove_port, cache_n_connection, connect_key, connect_want, connect_same, NULL,
-     connect_victim},
-    {plan_kind_route, "routes", RPC_net_routes_add, RPC_net_routes_delete, cache_n_route, route_key, route_want, route_same, NULL, route_victim},
-    {plan_kind_snat, "snat", RPC_net_nat_add_snat, RPC_net_nat_remove_snat, cache_n_snat, snat_key, snat_want, snat_same, NULL, snat_victim},
+	{plan_kind_bridge, "bridges", RPC_net_bridge_add, RPC_net_bridge_delete, {NULL, NULL}, {NULL, NULL},
+	 cache_n_bridge, bridge_key, bridge_want, bridge_same, NULL, bridge_victim},
+	{plan_kind_tap, "taps", RPC_net_vm_create_tap, RPC_net_vm_delete_tap, {NULL, NULL}, {"names", "name"},
+	 cache_n_tap, tap_key, tap_want, tap_same, tap_move, tap_victim},
+	{plan_kind_connect, "connects", RPC_net_bridge_connect, RPC_net_bridge_remove_port, {NULL, NULL}, {NULL, NULL},
+	 cache_n_connection, connect_key, connect_want, connect_same, NULL, connect_victim},
+	{plan_kind_route, "routes", RPC_net_routes_add, RPC_net_routes_delete, {"routes", NULL}, {"routes", NULL},
+	 cache_n_route, route_key, route_want, route_same, NULL, route_victim},
+	{plan_kind_forward, "forwards", RPC_net_nat_add_dnat, RPC_net_nat_remove_dnat, {"forwards", NULL}, {"ids", "id"},
+	 cache_n_dnat, forward_key, forward_want, forward_same, NULL, forward_victim},
+	{plan_kind_snat, "snat", RPC_net_nat_add_snat, RPC_net_nat_remove_snat, {NULL, NULL}, {NULL, NULL},
+	 cache_n_snat, snat_key, snat_want, snat_same, NULL, snat_victim},
+	{plan_kind_rule, "rules", RPC_net_firewall_add_rule, RPC_net_firewall_remove_rule, {"rules", NULL}, {"ids", "id"},
+	 cache_n_allow, rule_key, rule_want, rule_same, NULL, rule_victim},
 };
+// clang-format on

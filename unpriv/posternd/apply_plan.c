@@ -19,15 +19,22 @@ struct match {
 	json_t *wanted, *had;        // key -> number of the element, of the row
 };
 
-void apply_add(struct apply_plan *plan, enum rpc_plan_action action, enum rpc_plan_kind kind, const char *id, enum rpc_method_id method, json_t *params,
-               bool shown)
+void apply_add(struct apply_plan *plan, enum rpc_plan_action action, enum rpc_plan_kind kind, const char *id, enum rpc_method_id method,
+               const struct apply_many *many, json_t *params, bool shown)
 {
 	if (plan->n == plan->room) {
 		plan->room = plan->room != 0 ? 2 * plan->room : 64;
 		plan->v = xrealloc(plan->v, plan->room * sizeof(*plan->v));
 	}
 	plan->v[plan->n++] = (struct apply_step){
-	    .action = action, .kind = kind, .id = arena_strdup(plan->rq->arena, id), .method = method, .params = params, .shown = shown};
+	    .action = action,
+	    .kind = kind,
+	    .id = arena_strdup(plan->rq->arena, id),
+	    .method = method,
+	    .many = many != NULL && many->list != NULL ? many : NULL,
+	    .params = params,
+	    .shown = shown,
+	};
 }
 
 bool apply_replaced(const struct apply_plan *plan, const char *bridge)
@@ -89,7 +96,7 @@ static bool index_all(struct apply_plan *plan, struct match *m)
 
 static void delete_row(struct apply_plan *plan, const struct match *m, size_t i, const char *key, bool replaced)
 {
-	apply_add(plan, plan_action_delete, m->k->kind, key, m->k->del, m->k->victim(plan, i, replaced), false);
+	apply_add(plan, plan_action_delete, m->k->kind, key, m->k->del, &m->k->del_many, m->k->victim(plan, i, replaced), false);
 }
 
 // What goes.  An element whose row stays is taken out of wanted.
@@ -121,7 +128,7 @@ static void plan_creations(struct apply_plan *plan, const struct match *m)
 		const char *key = m->k->want_key(plan->rq, element(m, i), i);
 
 		if (number(m->wanted, key) != SIZE_MAX)
-			apply_add(plan, plan_action_create, m->k->kind, key, m->k->add, json_deep_copy(json_array_get(written, i)), true);
+			apply_add(plan, plan_action_create, m->k->kind, key, m->k->add, &m->k->add_many, json_deep_copy(json_array_get(written, i)), true);
 	}
 }
 
@@ -139,7 +146,7 @@ static bool plan_kinds(struct apply_plan *plan, struct match *m)
 		if (m[k].list != NULL)
 			plan_deletions(plan, &m[k]);
 	for (size_t i = 0; i < bridges.n; i++)
-		apply_add(plan, bridges.v[i].action, bridges.v[i].kind, bridges.v[i].id, bridges.v[i].method, bridges.v[i].params, bridges.v[i].shown);
+		apply_add(plan, bridges.v[i].action, bridges.v[i].kind, bridges.v[i].id, bridges.v[i].method, NULL, bridges.v[i].params, bridges.v[i].shown);
 	free(bridges.v);
 	for (size_t k = 0; k < APPLY_KINDS; k++)
 		if (m[k].list != NULL)

@@ -17,8 +17,14 @@ struct apply_step {
 	enum rpc_plan_kind kind;
 	const char *id; // in the request's arena
 	enum rpc_method_id method;
+	const struct apply_many *many; // how several become one call; NULL: they don't
 	json_t *params;
 	bool shown; // the parameters are the step's fields
+};
+
+// Several calls of a method as one: the parameter that takes a list, and the member that its elements are; NULL: all that one call takes.
+struct apply_many {
+	const char *list, *member;
 };
 
 struct apply_plan {
@@ -36,8 +42,8 @@ bool apply_plan_make(struct apply_plan *plan, struct request *rq, const struct r
 void apply_plan_finish(struct apply_plan *plan);
 
 // Adds a step; takes over params.
-void apply_add(struct apply_plan *plan, enum rpc_plan_action action, enum rpc_plan_kind kind, const char *id, enum rpc_method_id method, json_t *params,
-               bool shown);
+void apply_add(struct apply_plan *plan, enum rpc_plan_action action, enum rpc_plan_kind kind, const char *id, enum rpc_method_id method,
+               const struct apply_many *many, json_t *params, bool shown);
 
 // True when the bridge goes and comes again.
 bool apply_replaced(const struct apply_plan *plan, const char *bridge);
@@ -47,6 +53,7 @@ struct apply_kind {
 	enum rpc_plan_kind kind;
 	const char *list; // member of the document
 	enum rpc_method_id add, del;
+	struct apply_many add_many, del_many; // list NULL: the method takes one at a time
 	size_t (*rows)(void);
 	// Row i's key, in the arena; NULL: it isn't the caller's to change, or a VM's.
 	const char *(*row_key)(const struct request *rq, size_t i);
@@ -61,7 +68,7 @@ struct apply_kind {
 };
 
 // In the order in which things come.
-#define APPLY_KINDS 5
+#define APPLY_KINDS 7
 extern const struct apply_kind apply_kinds[APPLY_KINDS];
 
 // Connections and added ports of bridges that are replaced come again, where the document says nothing about connections.

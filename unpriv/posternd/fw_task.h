@@ -50,4 +50,9 @@ bool fw_item_agrees(struct request *rq, struct fw_item *i);
 // Finds the row of that id which the caller may remove: 1, 0 where there is none, -1 after it has answered why not.
 int fw_item_find(struct request *rq, const char *id, bool rule, struct fw_item *i);
 
+// What a client says of a forward or a rule, as the row that it becomes, but for its id; texts in the request's arena.  `where` comes before the
+// names of parameters in messages.  False after it has answered what is wrong.
+bool fw_read_forward(struct request *rq, const struct obj_dnat_spec *s, const char *where, struct row_dnat *row);
+bool fw_read_rule(struct request *rq, const struct obj_rule_spec *s, const char *where, struct row_allow *row);
+
 #endif

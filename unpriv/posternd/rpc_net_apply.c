@@ -1,8 +1,8 @@
 // net.apply: a document, carried out as calls of the methods that make and delete single things.
 //
 // The network is its own meanwhile (gate.h): what others write waits.  A checkpoint of its own is armed first and confirmed at the end; where a
-// step fails, or the daemon dies over it, kernel and rows go back to it.  Steps of one method run several at a time, so that they share
-// commits; the next method waits for the last of them.
+// step fails, or the daemon dies over it, kernel and rows go back to it.  Steps of one method are one call, where it takes several, or run several at a
+// time, so that they share commits; the next method waits for the last of them.
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +16,8 @@
 #include "unpriv/posternd/task.h"
 
 #define TIMEOUT_S 120 // of the checkpoint; prolonged while steps make progress
-#define MOST      32  // steps at a time
+#define MOST      32  // calls at a time
+#define TOGETHER  256 // steps that one call may be
 
 struct apply {
 	struct request *rq;
@@ -96,7 +97,7 @@ static void confirmed(void *arg, const struct checkpoint_result *r)
 
 static void pump(struct apply *a);
 
-static const char *describe(const struct apply *a, const struct apply_step *s)
+static const char *name_of(const struct apply *a, const struct apply_step *s)
 {
 	return arena_printf(a->rq->arena, "%s %s %s", rpc_kinds[KIND_plan_action].values[s->action], rpc_kinds[KIND_plan_kind].values[s->kind], s->id);
 }
@@ -116,8 +117,15 @@ static void note_failure(struct apply *a, const struct failure *f, const char *s
 // A call that waits for its end.
 struct call {
 	struct apply *a;
-	const struct apply_step *step;
+	const struct apply_step *step; // the first of them
+	size_t n;
+	json_t *params;
 };
+
+static const char *describe(const struct apply *a, const struct call *c)
+{
+	return c->n == 1 ? name_of(a, c->step) : arena_printf(a->rq->arena, "%s and %zu more", name_of(a, c->step), c->n - 1);
+}
 
 static void step_ended(struct request *rq, const struct failure *failed)
 {
@@ -125,18 +133,35 @@ static void step_ended(struct request *rq, const struct failure *failed)
 	struct apply *a = c->a;
 
 	if (failed != NULL)
-		note_failure(a, failed, describe(a, c->step));
+		note_failure(a, failed, describe(a, c));
+	json_decref(c->params);
 	a->running--;
 	pump(a);
 }
 
-static void start_step(struct apply *a, const struct apply_step *s)
+// The parameters of several steps as those of one call.
+static json_t *gather(const struct apply_step *s, size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append(list, s->many->member != NULL ? json_object_get(s[i].params, s->many->member) : s[i].params);
+	return json_pack("{s:o}", s->many->list, list);
+}
+
+// As many steps as one call takes.
+static void start_call(struct apply *a)
 {
 	struct call *c = arena_alloc(a->rq->arena, sizeof(*c));
+	const struct apply_step *s = &a->plan.v[a->next];
+	size_t n = 1;
 
-	*c = (struct call){a, s};
+	while (s->many != NULL && n < TOGETHER && a->next + n < a->plan.n && s[n].method == s->method && s[n].many != NULL)
+		n++;
+	*c = (struct call){a, s, n, n > 1 ? gather(s, n) : json_incref(s->params)};
+	a->next += n;
 	a->running++;
-	rpc_call_inner(a->rq, s->method, s->params, step_ended, c);
+	rpc_call_inner(a->rq, s->method, c->params, step_ended, c);
 }
 
 static void extended(void *arg, const struct checkpoint_result *r)
@@ -173,7 +198,7 @@ static void pump(struct apply *a)
 		if (checkpoint_over(a->cp))
 			note_failure(a, &(struct failure){.kind = FAIL_TIMEOUT, .detail = "it took too long"}, "net.apply");
 		else if (!soon_over(a))
-			start_step(a, &a->plan.v[a->next++]);
+			start_call(a);
 		else if (a->running == 0) {
 			a->running++;
 			checkpoint_extend(a->cp, TIMEOUT_S, extended, a);
@@ -213,7 +238,7 @@ static bool allowed(struct apply *a)
 			continue;
 		if (access_grant(daemon_acl(), &a->rq->exchange->caller, m).right >= rpc_methods[m].right)
 			continue;
-		fail(a->rq, FAIL_DENIED_BY_POLICY, "%s needs the right to call %s", describe(a, &a->plan.v[i]), rpc_methods[m].name);
+		fail(a->rq, FAIL_DENIED_BY_POLICY, "%s needs the right to call %s", name_of(a, &a->plan.v[i]), rpc_methods[m].name);
 		return false;
 	}
 	return true;

@@ -35,15 +35,15 @@ static bool read_place(struct request *rq, const struct obj_dnat_spec *s, const 
 	       (!s->has_source || read_addr(rq, where, "source", s->source, true, family, &row->source));
 }
 
+bool fw_read_forward(struct request *rq, const struct obj_dnat_spec *s, const char *where, struct row_dnat *row)
+{
+	*row = (struct row_dnat){.dest_port = s->dest_port, .tenant = rq->tenant};
+	return read_addr(rq, where, "dest_ip", s->dest_ip, false, 0, &row->dest_ip) && read_place(rq, s, where, fw_family(row->dest_ip), row);
+}
+
 static bool read_forward(struct request *rq, const struct obj_dnat_spec *s, const char *where, struct fw_item *i)
 {
-	struct row_dnat *row = &i->dnat;
-
-	if (!read_addr(rq, where, "dest_ip", s->dest_ip, false, 0, &row->dest_ip) || !read_place(rq, s, where, fw_family(row->dest_ip), row))
-		return false;
-	row->dest_port = s->dest_port;
-	row->tenant = rq->tenant;
-	return fw_item_agrees(rq, i);
+	return fw_read_forward(rq, s, where, &i->dnat) && fw_item_agrees(rq, i);
 }
 
 // ---- add ----

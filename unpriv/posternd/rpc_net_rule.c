@@ -73,14 +73,16 @@ static bool read_tuple(struct request *rq, const struct obj_rule_spec *s, const 
 	return read_ports(rq, s, where, row) && read_source(rq, s, where, row);
 }
 
+bool fw_read_rule(struct request *rq, const struct obj_rule_spec *s, const char *where, struct row_allow *row)
+{
+	*row = (struct row_allow){.comment = s->has_comment ? s->comment : NULL, .tenant = rq->tenant};
+	return read_tuple(rq, s, where, row);
+}
+
 static bool read_rule(struct request *rq, const struct obj_rule_spec *s, const char *where, struct fw_item *i)
 {
 	i->rule = true;
-	if (!read_tuple(rq, s, where, &i->allow))
-		return false;
-	i->allow.comment = s->has_comment ? s->comment : NULL;
-	i->allow.tenant = rq->tenant;
-	return fw_item_agrees(rq, i);
+	return fw_read_rule(rq, s, where, &i->allow) && fw_item_agrees(rq, i);
 }
 
 // ---- add ----

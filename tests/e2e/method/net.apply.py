@@ -13,13 +13,16 @@ import ground
 from e2e import Client, call, dry, equal, fails, invalid, test, until, want
 
 e2e.enter()
-EMPTY = {"bridges": [], "taps": [], "connects": [], "routes": [], "snat": []}
+EMPTY = {"bridges": [], "taps": [], "connects": [], "routes": [], "forwards": [], "snat": [], "rules": []}
 DOCUMENT = {
     "bridges": [{"name": "pt-br0", "address": "10.73.0.1/24", "mac": "02:00:00:00:73:01"}, {"name": "pt-br1", "mtu": 1400}],
     "taps": [{"name": "pt-t%d" % i, "bridge": "pt-br0"} for i in range(20)] + [{"name": "pt-alone", "owner_uid": 900000, "vnet_hdr": True}],
     "connects": [{"a": "pt-br0", "b": "pt-br1", "name_a": "pt-pa", "name_b": "pt-pb"}],
     "routes": [{"destination": "10.200.0.0/16", "gateway": "10.73.0.2"}, {"destination": "10.201.0.0/16", "device": "pt-br0", "table": 1001}],
+    "forwards": [{"proto": "tcp", "host_port": 8000 + i, "dest_ip": "10.73.0.2", "dest_port": 80} for i in range(300)]
+                + [{"proto": "udp", "host_port": 53, "dest_ip": "10.73.0.3", "dest_port": 53, "interface": ground.UPLINK}],
     "snat": [{"source": "10.73.0.0/24"}, {"source": "10.74.0.0/24", "out_interface": ground.UPLINK}],
+    "rules": [{"proto": "tcp", "service": "ssh", "source": "198.51.100.0/24"}, {"proto": "udp", "port_range": "5000-5010"}],
 }
 
 
@@ -34,7 +37,7 @@ def steps(result):
 def state():
     """What there is, but for what is derived, and the numbers of links."""
     links = {n: (l["mtu"], l.get("master"), "UP" in l["flags"], l.get("ifalias"), l.get("linkinfo", {}).get("info_kind")) for n, l in e2e.links().items()}
-    rows = [call("net.vm.list")["taps"], call("net.nat.status")["snat"], call("net.config")["bridges"]]
+    rows = [call("net.vm.list")["taps"], call("net.nat.status"), call("net.config")["bridges"]]
     routes = [{k: v for k, v in r.items() if k not in ("flags",)} for t in (254, 1001) for r in call("net.routes", table=t)["routes"] if r["protocol"] == "postern"]
     return json.dumps([links, rows, routes, ground.run("nft", "list", "ruleset")], sort_keys=True)
 
@@ -57,7 +60,8 @@ def _():
     want("10.200.0.0/16 via 10.73.0.2 dev pt-br0" in ground.run("ip", "route"), "the route isn't there")
     want("10.201.0.0/16 dev pt-br0" in ground.run("ip", "route", "show", "table", "1001"), "the other route isn't there")
     rules = ground.run("nft", "list", "table", "inet", "postern")
-    want("10.73.0.0/24" in rules and "10.74.0.0/24" in rules, rules)
+    want("10.73.0.0/24" in rules and "10.74.0.0/24" in rules and "8299" in rules and "5000-5010" in rules, rules)
+    equal(len(call("net.nat.status")["dnat"]), 301, "forwards")
     before = state()
     equal(apply(DOCUMENT), {"changed": False, "plan": []}, "the second time")
     equal(state(), before, "the state after the second time")
@@ -67,7 +71,7 @@ def _():
 @test("what a list doesn't name any more goes, what a list that isn't there would have named stays")
 def _():
     fewer = dict(DOCUMENT, taps=DOCUMENT["taps"][:2], snat=DOCUMENT["snat"][:1])
-    del fewer["routes"], fewer["connects"]
+    del fewer["routes"], fewer["connects"], fewer["rules"], fewer["forwards"]
     result = apply(fewer)
     equal(sorted(set((a, k) for a, k, _ in steps(result))), [("delete", "snat"), ("delete", "tap")], "the steps")
     equal([t["name"] for t in call("net.vm.list")["taps"]], ["pt-t0", "pt-t1"], "the taps")
@@ -91,6 +95,18 @@ def _():
     equal((links["pt-br1"]["mtu"], links["pt-t0"].get("master"), links["pt-pb"].get("master")), (1300, "pt-br1", "pt-br1"), "the new bridge and its ports")
     equal(apply(anew)["plan"], [], "the plan for the same again")
     ground.run("ip", "link", "del", "pt-alone") if "pt-alone" in links else None
+
+
+@test("a forward that gets another target is replaced, and those beside it aren't touched; a rule's comment counts")
+def _():
+    document = {"forwards": [dict(f) for f in DOCUMENT["forwards"]], "rules": [dict(r) for r in DOCUMENT["rules"]]}
+    document["forwards"][7]["dest_port"] = 8080
+    document["rules"][1]["comment"] = "a comment"
+    result = apply(document)
+    equal([(a, k) for a, k, _ in steps(result)], [("delete", "rule"), ("delete", "forward"), ("create", "forward"), ("create", "rule")], "the steps")
+    one = [f for f in call("net.nat.status")["dnat"] if f["host_port"] == 8007]
+    equal([f["dest_port"] for f in one], [8080], "the target")
+    equal(apply(document)["plan"], [], "the plan for the same again")
 
 
 @test("what somebody else has deleted is made again")
@@ -166,6 +182,8 @@ def _():
     invalid("net.apply", "desired.nonsense", desired={"nonsense": []})
     invalid("net.apply", "desired.routes[0].destination", desired={"routes": [{"destination": "nonsense"}]})
     invalid("net.apply", "desired.connects[0].b", desired={"connects": [{"a": "pt-br0", "b": "pt-br0"}]})
+    invalid("net.apply", "desired.forwards[0].host_port", desired={"forwards": [{"proto": "tcp", "dest_ip": "10.0.0.1", "dest_port": 1}]})
+    invalid("net.apply", "desired.rules[0].port", desired={"rules": [{"proto": "tcp"}]})
     invalid("net.apply", "desired.snat[0]", desired={"snat": [{"source": "10.0.0.0/33"}]})
     equal(apply(DOCUMENT)["plan"], [], "the plan for the document again")
 
