@@ -156,8 +156,9 @@ void cell_loop(struct cell *c, const struct cell_op *table)
 {
 	ready(c);
 	for (;;) {
-		struct pollfd p[3 + CELL_WATCH] = {
-		    {.fd = CELL_FD_PEER, .events = POLLIN}, {.fd = CELL_FD_LIFE, .events = POLLIN}, {.fd = c->side, .events = POLLIN}};
+		struct pollfd p[3 + CELL_WATCH] = {{.fd = CELL_FD_PEER, .events = POLLIN},
+		                                   {.fd = CELL_FD_LIFE, .events = POLLIN},
+		                                   {.fd = c->on_side != NULL ? c->side : -1, .events = POLLIN}};
 		unsigned more = c->watch != NULL ? c->watch(c, p + 3) : 0;
 
 		if (poll(p, 3 + more, c->tick_ms) < 0 && errno != EINTR)
