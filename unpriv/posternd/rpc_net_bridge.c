@@ -6,6 +6,7 @@
 #include "unpriv/posternd/bridge_kin.h"
 #include "unpriv/posternd/cache.h"
 #include "unpriv/posternd/net_back.h"
+#include "unpriv/posternd/net_dry.h"
 #include "unpriv/posternd/rpc_net.h"
 #include "unpriv/posternd/task.h"
 
@@ -239,7 +240,8 @@ void rpc_net_bridge_add(struct request *rq, const struct rpc_net_bridge_add_para
 	if (answered_by_row(rq, p))
 		return;
 	if (rq->dry_run) {
-		reply_net_bridge_add(rq, &(struct rpc_net_bridge_add_result){.changed = true});
+		if (net_dry_bridge(rq, p->name))
+			reply_net_bridge_add(rq, &(struct rpc_net_bridge_add_result){.changed = true});
 		return;
 	}
 	b = task_new(sizeof(*b), "bridge.add", rq, bridge_add_step);

@@ -6,6 +6,7 @@
 #include "unpriv/posternd/addr.h"
 #include "unpriv/posternd/cache.h"
 #include "unpriv/posternd/connection.h"
+#include "unpriv/posternd/net_dry.h"
 #include "unpriv/posternd/ovs_patch.h"
 #include "unpriv/posternd/rpc_net.h"
 #include "unpriv/posternd/task.h"
@@ -126,6 +127,8 @@ static void change_port(struct request *rq, const char *bridge, const char *port
 		return;
 	}
 	if (answered_by_connection(rq, connection_of(port), l->master == b->index, join))
+		return;
+	if (rq->dry_run && (l->master == b->index) != join && !net_dry_port(rq, l))
 		return;
 	task = task_new(sizeof(*task), join ? "bridge.add_port" : "bridge.remove_port", rq, port_step);
 	COPY_TEXT(task->bridge, bridge);

@@ -12,6 +12,7 @@
 #include "unpriv/posternd/config.h"
 #include "unpriv/posternd/daemon.h"
 #include "unpriv/posternd/many.h"
+#include "unpriv/posternd/net_dry.h"
 #include "unpriv/posternd/rpc_net.h"
 #include "unpriv/posternd/tap.h"
 #include "unpriv/posternd/tap_pool.h"
@@ -290,7 +291,8 @@ void rpc_net_vm_create_tap(struct request *rq, const struct rpc_net_vm_create_ta
 	} else if (p->has_name && cache_find_tap(p->name) != NULL && answered_by_row(k, cache_find_tap(p->name))) {
 		task_done(&k->t, true);
 	} else if (rq->dry_run) {
-		reply_net_vm_create_tap(rq, &(struct rpc_net_vm_create_tap_result){.changed = true});
+		if (net_dry_tap(rq, p->has_name ? p->name : NULL, p->has_bridge ? p->bridge : NULL))
+			reply_net_vm_create_tap(rq, &(struct rpc_net_vm_create_tap_result){.changed = true});
 		task_done(&k->t, true);
 	} else
 		commit_rows(k, PHASE_MAKING);

@@ -34,6 +34,14 @@ def _():
     equal(dry("net.bridge.add", name="pt-br0", mac="02:11:22:33:44:55", address="10.71.0.1/24", mtu=1400, stp=True)["changed"], False, "changed")
 
 
+@test("net.bridge.add of a name that another's link has is refused, in a dry run too")
+def _():
+    ground.run("ip", "link", "add", "pt-br9", "type", "bridge")
+    for run in (False, True):
+        fails("net.bridge.add", -32000, "already_exists", name="pt-br9", dry_run=run)
+    ground.run("ip", "link", "del", "pt-br9")
+
+
 @test("net.bridge.add outside the policy is denied by policy, and nothing is made")
 def _():
     before = e2e.shown()

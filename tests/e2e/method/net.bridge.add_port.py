@@ -26,7 +26,8 @@ def _():
     call("net.vm.create_tap", name="pt-t1")
     before = e2e.shown()
     fails("net.bridge.add_port", -32000, ("denied_by_policy", "not_found", "invalid_state", "busy"), bridge="foreign0", port="pt-t0")
-    fails("net.bridge.add_port", -32000, ("denied_by_policy", "invalid_state"), bridge="pt-br0", port="up0")
+    for run in (False, True):
+        fails("net.bridge.add_port", -32000, ("denied_by_policy", "invalid_state"), bridge="pt-br0", port="up0", dry_run=run)
     fails("net.bridge.add_port", -32000, "not_found", bridge="pt-br0", port="pt-absent")
     fails("net.bridge.add_port", -32000, ("denied_by_policy", "not_found", "invalid_state"), bridge="foreign0", port="pt-t1")
     fails("net.bridge.add_port", -32000, "not_found", bridge="pt-br-no", port="pt-t1")

@@ -26,6 +26,15 @@ def _():
     equal(call("net.vm.create_tap", **asked)["changed"], False, "changed the second time")
 
 
+@test("net.vm.create_tap under a name that another's link has, or for a bridge that isn't there, is refused, in a dry run too")
+def _():
+    ground.run("ip", "tuntap", "add", "pt-foreign", "mode", "tap")
+    for run in (False, True):
+        fails("net.vm.create_tap", -32000, "denied_by_policy", name="pt-foreign", dry_run=run)
+        fails("net.vm.create_tap", -32000, "not_found", bridge="pt-br-none", dry_run=run)
+    ground.run("ip", "link", "del", "pt-foreign")
+
+
 @test("net.vm.create_tap without a name takes one from the pool, and with count that many")
 def _():
     one = call("net.vm.create_tap")["tap"]["name"]
