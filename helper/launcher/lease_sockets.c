@@ -21,18 +21,22 @@
 
 // UDP to port 68, the first fragment or the only one.
 static struct sock_filter dhcp4[] = {
-    BPF_STMT(BPF_LD + BPF_B + BPF_ABS, 9),           BPF_JUMP(BPF_JMP + BPF_JEQ + BPF_K, IPPROTO_UDP, 0, 6),
-    BPF_STMT(BPF_LD + BPF_H + BPF_ABS, 6),           BPF_JUMP(BPF_JMP + BPF_JSET + BPF_K, 0x1fff, 4, 0),
-    BPF_STMT(BPF_LDX + BPF_B + BPF_MSH, 0),          BPF_STMT(BPF_LD + BPF_H + BPF_IND, 2),
-    BPF_JUMP(BPF_JMP + BPF_JEQ + BPF_K, PORT_DHCP4, 0, 1), BPF_STMT(BPF_RET + BPF_K, WHOLE),
+    BPF_STMT(BPF_LD + BPF_B + BPF_ABS, 9),
+    BPF_JUMP(BPF_JMP + BPF_JEQ + BPF_K, IPPROTO_UDP, 0, 6),
+    BPF_STMT(BPF_LD + BPF_H + BPF_ABS, 6),
+    BPF_JUMP(BPF_JMP + BPF_JSET + BPF_K, 0x1fff, 4, 0),
+    BPF_STMT(BPF_LDX + BPF_B + BPF_MSH, 0),
+    BPF_STMT(BPF_LD + BPF_H + BPF_IND, 2),
+    BPF_JUMP(BPF_JMP + BPF_JEQ + BPF_K, PORT_DHCP4, 0, 1),
+    BPF_STMT(BPF_RET + BPF_K, WHOLE),
     BPF_STMT(BPF_RET + BPF_K, 0),
 };
 
 // ARP for IPv4 over Ethernet: hardware 1, protocol 0x0800, lengths 6 and 4.
 static struct sock_filter arp[] = {
-    BPF_STMT(BPF_LD + BPF_W + BPF_ABS, 0),  BPF_JUMP(BPF_JMP + BPF_JEQ + BPF_K, 0x00010800, 0, 3),
-    BPF_STMT(BPF_LD + BPF_H + BPF_ABS, 4),  BPF_JUMP(BPF_JMP + BPF_JEQ + BPF_K, 0x0604, 0, 1),
-    BPF_STMT(BPF_RET + BPF_K, 28),          BPF_STMT(BPF_RET + BPF_K, 0),
+    BPF_STMT(BPF_LD + BPF_W + BPF_ABS, 0), BPF_JUMP(BPF_JMP + BPF_JEQ + BPF_K, 0x00010800, 0, 3),
+    BPF_STMT(BPF_LD + BPF_H + BPF_ABS, 4), BPF_JUMP(BPF_JMP + BPF_JEQ + BPF_K, 0x0604, 0, 1),
+    BPF_STMT(BPF_RET + BPF_K, 28),         BPF_STMT(BPF_RET + BPF_K, 0),
 };
 
 static struct sock_filter nothing[] = {BPF_STMT(BPF_RET + BPF_K, 0)};

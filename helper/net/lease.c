@@ -1,8 +1,8 @@
 // lease_apply, lease_drop, lease_route, lease_ra: what a lease gives, on interfaces of the policy's lease-interface.
 //
-// Such an interface is the host's and carries no mark; the address does (IFA_PROTO, a value of its own), and what others gave is left alone.  Everything here ends by
-// itself: the kernel counts the address down, and with it go its routes, for they name it as their source.  So nothing is left behind by a
-// daemon that is gone, and a daemon that lies can at most misconfigure an interface that policy gave it.
+// Such an interface is the host's and carries no mark; the address does (IFA_PROTO, a value of its own), and what others gave is left alone.
+// Everything here ends by itself: the kernel counts the address down, and with it go its routes, for they name it as their source.  So nothing is
+// left behind by a daemon that is gone, and a daemon that lies can at most misconfigure an interface that policy gave it.
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>

@@ -106,7 +106,11 @@ int sys_lease_unicast(uint32_t index, const uint8_t from[4], const uint8_t to[4]
 	struct in_pktinfo info = {.ipi_ifindex = (int)index};
 	struct iovec v = {.iov_base = (void *)(uintptr_t)buf, .iov_len = len};
 	union control room = {0};
-	struct msghdr m = {.msg_name = &name, .msg_namelen = sizeof(name), .msg_iov = &v, .msg_iovlen = 1, .msg_control = room.bytes,
+	struct msghdr m = {.msg_name = &name,
+	                   .msg_namelen = sizeof(name),
+	                   .msg_iov = &v,
+	                   .msg_iovlen = 1,
+	                   .msg_control = room.bytes,
 	                   .msg_controllen = CMSG_SPACE(sizeof(info))};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
 
@@ -154,7 +158,11 @@ ssize_t sys_lease_datagram6(void *buf, size_t cap, uint8_t from[16], uint32_t *i
 	struct sockaddr_in6 name = {0};
 	struct iovec v = {.iov_base = buf, .iov_len = cap};
 	union control room;
-	struct msghdr m = {.msg_name = &name, .msg_namelen = sizeof(name), .msg_iov = &v, .msg_iovlen = 1, .msg_control = room.bytes,
+	struct msghdr m = {.msg_name = &name,
+	                   .msg_namelen = sizeof(name),
+	                   .msg_iov = &v,
+	                   .msg_iovlen = 1,
+	                   .msg_control = room.bytes,
 	                   .msg_controllen = sizeof(room)};
 	ssize_t n = recvmsg(NET_FD_LEASE + NET_LEASE_UDP6, &m, MSG_DONTWAIT);
 	struct in6_pktinfo info;

@@ -6,17 +6,17 @@
 
 #include <string.h>
 
-#define S               UINT64_C(1000)
-#define FIRST_WAIT      (4 * S) // RFC 2131, 4.1: 4 s, doubled to 64 s, each give or take a second
-#define LONGEST_WAIT    (64 * S)
-#define REQUEST_TRIES   4
-#define REBOOT_TRIES    2
-#define LEAST_RENEW     (60 * S) // 4.4.5: between two REQUESTs while renewing
-#define AFTER_CONFLICT  (10 * S) // 3.1, step 5
-#define AFTER_NAK       (1 * S)
+#define S              UINT64_C(1000)
+#define FIRST_WAIT     (4 * S) // RFC 2131, 4.1: 4 s, doubled to 64 s, each give or take a second
+#define LONGEST_WAIT   (64 * S)
+#define REQUEST_TRIES  4
+#define REBOOT_TRIES   2
+#define LEAST_RENEW    (60 * S) // 4.4.5: between two REQUESTs while renewing
+#define AFTER_CONFLICT (10 * S) // 3.1, step 5
+#define AFTER_NAK      (1 * S)
 // RFC 5227 waits seconds, for hosts that choose an address themselves; a server has looked before it offered.
-#define PROBES          3
-#define BETWEEN_PROBES  250
+#define PROBES         3
+#define BETWEEN_PROBES 250
 
 void dhcp4_init(struct dhcp4 *d, const uint8_t mac[6], const struct dhcp4_io *io, void *arg)
 {
@@ -281,9 +281,7 @@ static void act(struct dhcp4 *d, uint64_t now)
 		d->io->bound(d->arg, &d->lease, d->obtained_ms);
 		break;
 	case DHCP4_PROBING: probe(d, now); break;
-	case DHCP4_BOUND:
-		begin(d, now, DHCP4_RENEWING);
-		__attribute__((fallthrough));
+	case DHCP4_BOUND: begin(d, now, DHCP4_RENEWING); __attribute__((fallthrough));
 	case DHCP4_RENEWING:
 		if (now >= after(d, d->lease.t2))
 			enter(d, DHCP4_REBINDING);
@@ -307,4 +305,3 @@ void dhcp4_tick(struct dhcp4 *d, uint64_t now)
 	}
 	act(d, now);
 }
-

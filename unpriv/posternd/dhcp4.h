@@ -22,10 +22,10 @@ enum dhcp4_state {
 };
 
 struct dhcp4_io {
-	void (*send)(void *arg, uint32_t to, const uint8_t *m, size_t n); // to 0: everybody
-	void (*probe)(void *arg, uint32_t address);                       // asks by ARP who has the address
+	void (*send)(void *arg, uint32_t to, const uint8_t *m, size_t n);            // to 0: everybody
+	void (*probe)(void *arg, uint32_t address);                                  // asks by ARP who has the address
 	void (*bound)(void *arg, const struct dhcp4_lease *l, uint64_t obtained_ms); // a lease is given, or given again: make it so
-	void (*lost)(void *arg, uint32_t address, const char *why);       // the address must go, now; why is a constant
+	void (*lost)(void *arg, uint32_t address, const char *why);                  // the address must go, now; why is a constant
 	uint32_t (*random)(void *arg);
 };
 
@@ -35,12 +35,12 @@ struct dhcp4 {
 	void *arg;
 	uint8_t mac[6];
 	uint32_t xid;
-	unsigned tries;              // messages sent in this state
-	uint64_t begun_ms, sent_ms;  // of this exchange; of its last REQUEST
-	uint64_t next_ms;            // when dhcp4_tick() is due; DHCP4_NEVER: not by itself
-	struct dhcp4_lease offer;    // being asked for, or probed
-	uint64_t offer_ms;           // when what became an ACK was asked for
-	bool have;                   // lease is held: its address is on the interface
+	unsigned tries;             // messages sent in this state
+	uint64_t begun_ms, sent_ms; // of this exchange; of its last REQUEST
+	uint64_t next_ms;           // when dhcp4_tick() is due; DHCP4_NEVER: not by itself
+	struct dhcp4_lease offer;   // being asked for, or probed
+	uint64_t offer_ms;          // when what became an ACK was asked for
+	bool have;                  // lease is held: its address is on the interface
 	struct dhcp4_lease lease;
 	uint64_t obtained_ms;
 };

@@ -9,10 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DHCP4_SERVERS 4   // routers, name servers kept of each
-#define DHCP4_ROUTES  16  // classless static routes kept
-#define DHCP4_DOMAIN  256 // bytes of a domain name, with its NUL
-#define DHCP4_MOST    1472 // bytes of a message: what an Ethernet frame holds behind IP and UDP headers
+#define DHCP4_SERVERS 4          // routers, name servers kept of each
+#define DHCP4_ROUTES  16         // classless static routes kept
+#define DHCP4_DOMAIN  256        // bytes of a domain name, with its NUL
+#define DHCP4_MOST    1472       // bytes of a message: what an Ethernet frame holds behind IP and UDP headers
 #define DHCP4_FOREVER UINT32_MAX // seconds of a lease that doesn't end
 
 enum dhcp4_type { DHCP4_DISCOVER = 1, DHCP4_OFFER, DHCP4_REQUEST, DHCP4_DECLINE, DHCP4_ACK, DHCP4_NAK, DHCP4_RELEASE };

@@ -3,14 +3,14 @@
 
 #include <string.h>
 
-#define S         UINT64_C(1000)
-#define NO_LIMIT  0
+#define S        UINT64_C(1000)
+#define NO_LIMIT 0
 
 static const struct pace {
 	uint64_t first, longest;
 	unsigned tries;
 } paces[] = {
-    [DHCP6_SOLICITING] = {1 * S, 3600 * S, NO_LIMIT}, [DHCP6_REQUESTING] = {1 * S, 30 * S, 10},          [DHCP6_REBOOTING] = {1 * S, 4 * S, 4},
+    [DHCP6_SOLICITING] = {1 * S, 3600 * S, NO_LIMIT}, [DHCP6_REQUESTING] = {1 * S, 30 * S, 10},        [DHCP6_REBOOTING] = {1 * S, 4 * S, 4},
     [DHCP6_RENEWING] = {10 * S, 600 * S, NO_LIMIT},   [DHCP6_REBINDING] = {10 * S, 600 * S, NO_LIMIT},
 };
 

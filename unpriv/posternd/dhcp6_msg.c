@@ -86,10 +86,11 @@ static bool block_option(const uint8_t *p, size_t n, struct ia *ia)
 	if (pd)
 		b.length = p[8];
 	// What is withdrawn, contradicts itself, or isn't anybody's own address.
-	if (refused || b.valid == 0 || b.preferred > b.valid || b.length < 16 || b.length > 128 || b.addr[0] == 0xff || b.addr[0] == 0 || b.addr[0] == 0xfe)
+	if (refused || b.valid == 0 || b.preferred > b.valid || b.length < 16 || b.length > 128 || b.addr[0] == 0xff || b.addr[0] == 0 ||
+	    b.addr[0] == 0xfe)
 		return true;
 	for (unsigned bit = b.length; bit < 128; bit++)
-		b.addr[bit / 8] &= (uint8_t)~(0x80 >> bit % 8);
+		b.addr[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
 	if (*ia->n < DHCP6_EACH)
 		ia->v[(*ia->n)++] = b;
 	return true;
@@ -150,12 +151,8 @@ static bool message_option(unsigned code, const uint8_t *p, size_t n, void *out)
 	case OPT_IA_NA:
 	case OPT_IA_PD: return read_ia(code, p, n, m);
 	case OPT_DOMAINS: read_domain(p, n, m->lease.domain); return true;
-	case OPT_PREFERENCE:
-		m->preference = n == 1 ? p[0] : 0;
-		return n == 1;
-	case OPT_STATUS:
-		m->status = n < 2 ? 0 : get16(p);
-		return n >= 2;
+	case OPT_PREFERENCE: m->preference = n == 1 ? p[0] : 0; return n == 1;
+	case OPT_STATUS: m->status = n < 2 ? 0 : get16(p); return n >= 2;
 	case OPT_DNS:
 		for (; n >= 16 && m->lease.n_dns < DHCP6_EACH; n -= 16, p += 16)
 			memcpy(m->lease.dns[m->lease.n_dns++], p, 16);

@@ -12,7 +12,17 @@
 #define DHCP6_MOST    1232 // bytes of a message: what every IPv6 link carries in one packet
 #define DHCP6_FOREVER UINT32_MAX
 
-enum dhcp6_type { DHCP6_SOLICIT = 1, DHCP6_ADVERTISE, DHCP6_REQUEST, DHCP6_CONFIRM, DHCP6_RENEW, DHCP6_REBIND, DHCP6_REPLY, DHCP6_RELEASE, DHCP6_DECLINE };
+enum dhcp6_type {
+	DHCP6_SOLICIT = 1,
+	DHCP6_ADVERTISE,
+	DHCP6_REQUEST,
+	DHCP6_CONFIRM,
+	DHCP6_RENEW,
+	DHCP6_REBIND,
+	DHCP6_REPLY,
+	DHCP6_RELEASE,
+	DHCP6_DECLINE
+};
 
 struct dhcp6_duid {
 	uint8_t n; // 0: none
@@ -40,15 +50,15 @@ struct dhcp6_msg {
 	uint32_t xid;         // 24 bits
 	struct dhcp6_duid client;
 	uint8_t preference;
-	unsigned status;      // of the message as a whole; 0: good
-	bool refused;         // an IA says that there is nothing, or no such binding
+	unsigned status; // of the message as a whole; 0: good
+	bool refused;    // an IA says that there is nothing, or no such binding
 	struct dhcp6_lease lease;
 };
 
 struct dhcp6_ask {
 	enum dhcp6_type type;
 	uint32_t xid;
-	uint16_t elapsed; // hundredths of a second since the exchange began
+	uint16_t elapsed;                         // hundredths of a second since the exchange began
 	const struct dhcp6_duid *client, *server; // server NULL: any
 	uint32_t iaid;
 	bool addresses, prefixes;        // what is wanted

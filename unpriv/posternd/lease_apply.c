@@ -35,9 +35,8 @@ static union op_args *add(struct apply *a, enum op_id op)
 
 static struct wire_addr addr4(uint32_t address, uint8_t prefix)
 {
-	return (struct wire_addr){.family = 4,
-	                          .prefix = prefix,
-	                          .addr = {(uint8_t)(address >> 24), (uint8_t)(address >> 16), (uint8_t)(address >> 8), (uint8_t)address}};
+	return (struct wire_addr){
+	    .family = 4, .prefix = prefix, .addr = {(uint8_t)(address >> 24), (uint8_t)(address >> 16), (uint8_t)(address >> 8), (uint8_t)address}};
 }
 
 static struct wire_addr addr6(const struct dhcp6_block *b)

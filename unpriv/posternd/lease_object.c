@@ -178,8 +178,8 @@ struct obj_delegated_prefix lease_object_prefix(const struct dhcp6_lease *l, con
 
 struct obj_dhcp4_lease lease_object_seen4(const struct lease_found *f, struct arena *a)
 {
-	struct obj_dhcp4_lease o = {.interface = f->seen.interface, .manager = (int)f->manager, .has_source = true, .source = f->source,
-	                            .state = lease_state_bound};
+	struct obj_dhcp4_lease o = {
+	    .interface = f->seen.interface, .manager = (int)f->manager, .has_source = true, .source = f->source, .state = lease_state_bound};
 
 	fill4(&o, &f->seen.v4, f->seen.obtained_unix, a);
 	return o;
@@ -187,8 +187,8 @@ struct obj_dhcp4_lease lease_object_seen4(const struct lease_found *f, struct ar
 
 struct obj_dhcp6_lease lease_object_seen6(const struct lease_found *f, struct arena *a)
 {
-	struct obj_dhcp6_lease o = {.interface = f->seen.interface, .manager = (int)f->manager, .has_source = true, .source = f->source,
-	                            .state = lease_state_bound};
+	struct obj_dhcp6_lease o = {
+	    .interface = f->seen.interface, .manager = (int)f->manager, .has_source = true, .source = f->source, .state = lease_state_bound};
 
 	fill6(&o, &f->seen.v6, f->seen.obtained_unix, a);
 	return o;

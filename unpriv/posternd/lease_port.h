@@ -1,7 +1,7 @@
 // An interface that postern leases addresses for: its DHCP clients, their channel to the network, and what came of it.
 //
-// lease_port.c takes messages and time, lease_io.c sends, lease_apply.c makes the host as the leases say, lease_keep.c remembers them over a restart, lease_links.c
-// watches carriers.  Each change goes one way: a state machine notes what it wants (dirty), and lease_settle() starts what is due.
+// lease_port.c takes messages and time, lease_io.c sends, lease_apply.c makes the host as the leases say, lease_keep.c remembers them over a restart,
+// lease_links.c watches carriers.  Each change goes one way: a state machine notes what it wants (dirty), and lease_settle() starts what is due.
 #ifndef POSTERN_POSTERND_LEASE_PORT_H
 #define POSTERN_POSTERND_LEASE_PORT_H
 
@@ -24,8 +24,8 @@ struct lease_port {
 	int index; // of the link; 0: there is none
 	uint8_t mac[6];
 	bool carrier;
-	bool opening; // lease_open is on its way
-	int channel;  // -1: none
+	bool opening;  // lease_open is on its way
+	int channel;   // -1: none
 	char why[160]; // why there is none; empty: nobody knows yet
 	struct event *reader, *timer;
 	bool use4, use6;
@@ -33,7 +33,7 @@ struct lease_port {
 	struct dhcp6 v6;
 	struct lease_raw raw4, raw6;
 	struct lease_raw offered4; // the ACK whose address is being probed
-	bool dirty, applying; // to be made so; being made so
+	bool dirty, applying;      // to be made so; being made so
 	bool has_applied4, has_applied6;
 	struct dhcp4_lease applied4; // what the host has
 	struct dhcp6_lease applied6;

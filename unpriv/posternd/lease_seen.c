@@ -1,7 +1,7 @@
 // See lease_seen.h.
 //
-// Each program's place is a directory, a pattern for its files' names, and the reader of their text.  Places and files have bounds, so that whoever can write there
-// can't hold the daemon up: 64 files a directory, 64 KiB a file.
+// Each program's place is a directory, a pattern for its files' names, and the reader of their text.  Places and files have bounds, so that whoever
+// can write there can't hold the daemon up: 64 files a directory, 64 KiB a file.
 #include "unpriv/posternd/lease_seen.h"
 
 #include <dirent.h>
@@ -14,8 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FILES_MAX 64
-#define FILE_MAX  65536
+#define FILES_MAX  64
+#define FILE_MAX   65536
 #define LEASES_MAX 64
 
 struct search {
@@ -70,8 +70,8 @@ static void take(const struct lease_seen *l, void *arg)
 	struct lease_list *out = s->out;
 	size_t i = 0;
 
-	while (i < out->n && (out->v[i].manager != s->place->manager || out->v[i].seen.six != l->six ||
-	                      strcmp(out->v[i].seen.interface, l->interface) != 0))
+	while (i < out->n &&
+	       (out->v[i].manager != s->place->manager || out->v[i].seen.six != l->six || strcmp(out->v[i].seen.interface, l->interface) != 0))
 		i++;
 	if (!believed(s, l) || i == LEASES_MAX)
 		return;
@@ -184,7 +184,8 @@ static void note_unreadable(struct search *s, const char *source, int err)
 	l->v[l->n++] = (struct obj_unreadable){
 	    .source = source,
 	    .manager = (int)s->place->manager,
-	    .hint = arena_printf(s->a, "%s: let posternd's user read it, and start posternd again where the directory is newer than that.", strerror(err)),
+	    .hint = arena_printf(s->a, "%s: let posternd's user read it, and start posternd again where the directory is newer than that.",
+	                         strerror(err)),
 	};
 }
 

@@ -9,7 +9,7 @@
 struct lease_found {
 	struct lease_seen seen; // with its interface
 	enum rpc_lease_manager manager;
-	const char *source;     // the file
+	const char *source; // the file
 };
 
 struct lease_list {
@@ -18,8 +18,8 @@ struct lease_list {
 	struct list_unreadable unreadable;
 };
 
-// Reads all of them into the arena, in the order of interfaces.  A file is believed where the interface has the address that it names; of a prefix the
-// kernel knows nothing, and it is believed until its time is over.
+// Reads all of them into the arena, in the order of interfaces.  A file is believed where the interface has the address that it names; of a prefix
+// the kernel knows nothing, and it is believed until its time is over.
 void lease_seen_read(const struct net_view *view, struct arena *a, struct lease_list *out);
 
 #endif

@@ -8,7 +8,7 @@
 // One lease.  What nobody says is 0, but for times of DHCPv4: those are 0 where they aren't written down.
 struct lease_seen {
 	bool six;
-	char interface[16]; // empty: the file's name says it
+	char interface[16];                  // empty: the file's name says it
 	int64_t obtained_unix, expires_unix; // 0: nobody says
 	struct dhcp4_lease v4;
 	struct dhcp6_lease v6;

@@ -73,7 +73,8 @@ static void take_seen(struct answer *x, const struct lease_found *f)
 // Made by the kernel, or by a program that says so, from a router's advertisement.
 static bool is_slaac(const struct rtnl_addr *r)
 {
-	return r->family == AF_INET6 && r->scope == 0 && (r->proto == IFAPROT_KERNEL_RA || (r->flags & (IFA_F_MANAGETEMPADDR | IFA_F_TEMPORARY)) != 0);
+	return r->family == AF_INET6 && r->scope == 0 &&
+	       (r->proto == IFAPROT_KERNEL_RA || (r->flags & (IFA_F_MANAGETEMPADDR | IFA_F_TEMPORARY)) != 0);
 }
 
 static void take_slaac(struct answer *x, const struct net_view *view)

@@ -44,8 +44,8 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	fail_hint(w->rq, FAIL_TIMEOUT, "The client goes on asking; net.lease says when it has an answer.", "no DHCP server answered on %s within %d s",
-	          w->port->name, RESTART_SECS);
+	fail_hint(w->rq, FAIL_TIMEOUT, "The client goes on asking; net.lease says when it has an answer.",
+	          "no DHCP server answered on %s within %d s", w->port->name, RESTART_SECS);
 	finish(w);
 }
 
