@@ -19,6 +19,7 @@ struct records {
 	uint32_t n;
 	uint32_t *slots; // number of the record, from 1
 	size_t n_slots;
+	uint32_t indexed; // records that stand in the slots
 };
 
 struct verify_fw {
@@ -41,18 +42,24 @@ static uint32_t hash_of(const struct fw_record *r)
 	return h;
 }
 
-static void index_records(struct records *t)
+static void make_slots(struct records *t)
 {
 	t->n_slots = 16;
 	while (t->n_slots < 2 * (size_t)t->n)
 		t->n_slots *= 2;
 	t->slots = xcalloc(t->n_slots, sizeof(*t->slots));
-	for (uint32_t i = 0; i < t->n; i++) {
-		size_t s = hash_of(&t->v[i]) & (t->n_slots - 1);
+}
+
+// The next few; false after the last.
+static bool index_some(struct records *t)
+{
+	for (unsigned k = 0; k < AT_ONCE && t->indexed < t->n; k++) {
+		size_t s = hash_of(&t->v[t->indexed]) & (t->n_slots - 1);
 		while (t->slots[s] != 0)
 			s = (s + 1) & (t->n_slots - 1);
-		t->slots[s] = i + 1;
+		t->slots[s] = ++t->indexed;
 	}
+	return t->indexed < t->n;
 }
 
 static bool has(const struct records *t, const struct fw_record *r)
@@ -94,8 +101,8 @@ struct verify_fw *verify_fw_create(const struct priv_reply *r)
 	}
 	f->want_v = fw_expected(&f->want.n);
 	f->want.v = f->want_v;
-	index_records(&f->want);
-	index_records(&f->have);
+	make_slots(&f->want);
+	make_slots(&f->have);
 	return f;
 }
 
@@ -175,6 +182,8 @@ bool verify_fw_step(struct verify_fw *f, struct drift_list *out)
 {
 	if (!f->table && !judge_table(f, out))
 		return false;
+	if (index_some(&f->want) || index_some(&f->have))
+		return true;
 	for (unsigned n = 0; n < AT_ONCE && f->at_want < f->want.n; n++, f->at_want++)
 		if (!has(&f->have, &f->want.v[f->at_want]))
 			differ(&f->want.v[f->at_want], true, out);
