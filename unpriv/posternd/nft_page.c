@@ -83,14 +83,19 @@ static struct obj_fw_table *table(struct nft_page *p, uint32_t family, const cha
 	return t;
 }
 
+// Rules come chain by chain, in the order of the chains: each is looked for from where the last one was found.
 static struct obj_fw_chain *chain(struct nft_page *p, struct obj_fw_table *t, const char *name)
 {
 	struct obj_fw_chain *c;
 
-	// The last one is nearly always it: rules come chain by chain.
-	for (size_t i = t->chains.n; i-- > 0;)
-		if (strcmp(t->chains.v[i].name, name) == 0)
-			return &t->chains.v[i];
+	for (size_t i = 0; i < t->chains.n; i++) {
+		size_t at = (p->near + i) % t->chains.n;
+		if (strcmp(t->chains.v[at].name, name) != 0)
+			continue;
+		p->near = at;
+		return &t->chains.v[at];
+	}
+	p->near = t->chains.n;
 	c = ADD(&t->chains, p->a);
 	c->name = arena_strdup(p->a, name);
 	return c;

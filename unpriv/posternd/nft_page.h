@@ -18,6 +18,7 @@ struct nft_page {
 	struct arena *a; // of the page's objects
 	struct list_fw_table tables;
 	size_t n, limit; // things shown, and how many there may be
+	size_t near;     // number of the chain that the last rule belonged to
 };
 
 // Shows the next thing.  False when the page is full, or everything has been shown.
