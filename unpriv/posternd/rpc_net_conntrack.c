@@ -1,7 +1,8 @@
 // net.conntrack: the table as a stream, a page at a time.
 //
-// A listing is one stream of the helper's.  It is written as it comes, so that nothing but the page's own text is held, and stops when the page
-// is full; then it is held, with what had come beyond the page (120 KiB at most), until the next page is asked for or 30 seconds are over.
+// A listing is one stream of the helper's.  It is written as it comes, so that nothing but the page's own text is held.  When the page is full,
+// the listing is held until the next one is asked for or 30 seconds are over; of that next page AHEAD bytes are read meanwhile, while the client
+// has this one to read, and then written a piece at a time, between which the loop serves others.
 // There are LISTINGS at once: a new one waits while all are being written, and takes the place of the one that is held longest otherwise.
 #include <errno.h>
 #include <event2/event.h>
@@ -19,6 +20,8 @@
 
 #define LISTINGS  4 // of the helper's streams; others are for flushes, counters and firewalls
 #define HELD_SECS 30
+#define AHEAD     (1u << 20) // 7,700 entries
+#define PIECE     400u       // entries: half a millisecond
 
 struct listing {
 	TAILQ_ENTRY(listing) link;
@@ -31,8 +34,9 @@ struct listing {
 	struct text *json;  // the page so far: the request's answer, or `nothing` of a notification
 	struct text nothing;
 	size_t n;            // entries in it
-	struct text left;    // records that have come and aren't in a page
-	struct event *timer; // while it is held
+	struct text left;    // records that have come
+	size_t at;           // bytes of them that are in pages
+	struct event *timer; // the next piece, or the end of holding
 };
 
 TAILQ_HEAD(listings, listing);
@@ -60,22 +64,12 @@ static void drop(struct listing *l)
 	destroy(l);
 }
 
-static void on_old(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	drop(arg);
-	begin_waiting();
-}
-
 static void hold(struct listing *l)
 {
 	l->rq = NULL;
 	l->page++;
 	TAILQ_REMOVE(&open_ones, l, link);
 	TAILQ_INSERT_TAIL(&open_ones, l, link);
-	if (l->s != NULL)
-		stream_want(l->s, false);
 	evtimer_add(l->timer, &(struct timeval){.tv_sec = HELD_SECS});
 }
 
@@ -83,7 +77,7 @@ static void hold(struct listing *l)
 static void answer(struct listing *l)
 {
 	struct request *rq = l->rq;
-	bool more = l->s != NULL || l->left.len > 0;
+	bool more = l->s != NULL || l->left.len > l->at;
 
 	text_lit(l->json, "],\"count\":");
 	text_u64(l->json, l->n);
@@ -99,39 +93,70 @@ static void answer(struct listing *l)
 	begin_waiting();
 }
 
-// Writes records into the page while it has room.  Returns the bytes of those it took.
-static size_t take(struct listing *l, const void *bytes, size_t len)
+// Writes a piece of what has come into the page.
+static void write_piece(struct listing *l)
 {
 	struct ct_record r;
-	size_t at = 0;
 
-	for (; len - at >= sizeof(r) && l->n < l->rq->limit; at += sizeof(r), l->n++) {
-		memcpy(&r, (const char *)bytes + at, sizeof(r));
+	for (unsigned i = 0; i < PIECE && l->left.len - l->at >= sizeof(r) && l->n < l->rq->limit; i++, l->n++) {
+		memcpy(&r, l->left.at + l->at, sizeof(r));
+		l->at += sizeof(r);
 		if (l->n > 0)
 			text_char(l->json, ',');
 		conntrack_write(&r, l->json);
 	}
-	return at;
+	if (l->at == l->left.len)
+		l->left.len = l->at = 0;
 }
 
 // A page is whole when the table is at its end, or it is full and it is known whether more follows.
-static void answer_if_whole(struct listing *l)
+static bool is_whole(const struct listing *l)
 {
-	if (l->s == NULL ? l->left.len == 0 || l->n == l->rq->limit : l->left.len > 0)
+	bool left = l->left.len > l->at;
+
+	return l->s == NULL ? !left || l->n == l->rq->limit : left && l->n == l->rq->limit;
+}
+
+// Goes on with the page.
+static void go(struct listing *l)
+{
+	write_piece(l);
+	if (l->s != NULL)
+		stream_want(l->s, l->left.len - l->at < AHEAD);
+	if (is_whole(l))
 		answer(l);
+	else if (l->left.len > l->at)
+		evtimer_add(l->timer, &(struct timeval){0});
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct listing *l = arg;
+
+	(void)fd;
+	(void)what;
+	if (l->rq != NULL) {
+		go(l);
+		return;
+	}
+	drop(l);
+	begin_waiting();
 }
 
 static void on_data(void *arg, const uint8_t *bytes, size_t len)
 {
 	struct listing *l = arg;
-	size_t taken;
+	bool behind = l->left.len > l->at; // then the timer is on
 
-	len -= len % sizeof(struct ct_record);
-	taken = l->rq != NULL && l->left.len == 0 ? take(l, bytes, len) : 0;
-
-	text_add(&l->left, bytes + taken, len - taken);
-	if (l->rq != NULL)
-		answer_if_whole(l);
+	if (l->at > AHEAD / 2) {
+		text_drop(&l->left, l->at);
+		l->at = 0;
+	}
+	text_add(&l->left, bytes, len - len % sizeof(struct ct_record));
+	if (l->rq == NULL)
+		stream_want(l->s, l->left.len - l->at < AHEAD);
+	else if (!behind)
+		go(l);
 }
 
 static void on_ended(void *arg, const struct priv_reply *failed, bool torn)
@@ -150,22 +175,18 @@ static void on_ended(void *arg, const struct priv_reply *failed, bool torn)
 		else if (rq != NULL)
 			fail_priv(rq, failed);
 		begin_waiting();
-	} else if (rq != NULL) {
-		answer_if_whole(l);
+	} else if (rq != NULL && is_whole(l)) {
+		answer(l);
 	}
 }
 
 static void begin_page(struct listing *l, struct request *rq)
 {
-	size_t taken;
-
 	l->rq = rq;
 	l->n = 0;
 	net_page_keep(rq);
 	l->json = rq->raw_id != NULL ? request_result_begin(rq) : &l->nothing;
 	text_lit(l->json, "{\"entries\":[");
-	taken = take(l, l->left.at, l->left.len);
-	text_drop(&l->left, taken);
 }
 
 static void begin(struct listing *l)
@@ -226,10 +247,7 @@ static void go_on(struct request *rq)
 	}
 	evtimer_del(l->timer);
 	begin_page(l, rq);
-	if (l->s == NULL || l->left.len > 0)
-		answer_if_whole(l);
-	else
-		stream_want(l->s, true);
+	go(l);
 }
 
 void rpc_net_conntrack(struct request *rq, const struct rpc_net_conntrack_params *p)
@@ -243,7 +261,7 @@ void rpc_net_conntrack(struct request *rq, const struct rpc_net_conntrack_params
 	l = xcalloc(1, sizeof(*l));
 	l->rq = rq;
 	l->identity = xstrdup(rq->identity);
-	l->timer = evtimer_new(daemon_base(), on_old, l);
+	l->timer = evtimer_new(daemon_base(), on_timer, l);
 	l->asked = (struct op_conntrack_read_args){.has_zone = p->has_zone,
 	                                           .zone = (uint32_t)p->zone,
 	                                           .has_family = p->has_family,
