@@ -80,8 +80,7 @@ check: deps
 		--parallel $(LINT) FUZZ_SECONDS=30 $(addprefix tests/fuzz/run:,$(notdir $(FUZZ_BINS)))
 
 # ---- bench: small programs to measure against, and the driver ------------------------------------------------------------------------------
-BENCH_BINS := $(addprefix $(BUILD)/bench/,rpc_load floor_raw floor_evhttp tap_floor taps_floor route_add_floor dump_floor ct_floor fw_floor)
-BENCH_BINS := $(addprefix $(BUILD)/bench/,rpc_load floor_raw floor_evhttp tap_floor dump_floor ct_floor fw_floor verify_floor)
+BENCH_BINS := $(addprefix $(BUILD)/bench/,rpc_load floor_raw floor_evhttp tap_floor taps_floor route_add_floor dump_floor ct_floor fw_floor verify_floor)
 BENCH_GUEST := $(addprefix $(BUILD)/bench/,vsock_echo bare_init)
 BENCH_FLAGS := -std=gnu11 -O2 -D_GNU_SOURCE -Wall -Wextra -Werror
 
