@@ -64,7 +64,7 @@ class Path:
             raise Failed("the answer to the cut came through")
         except (OSError, ValueError):
             pass
-        client.close()
+        client.hang_up()
         until(lambda: "pt-br0" not in e2e.links(), 5)
         want(not self.works(), "the way isn't cut")
         return made["id"]
@@ -79,6 +79,29 @@ class Path:
         equal(call("net.checkpoint.list")["checkpoints"], [], "pending checkpoints")
         again = call("net.bridge.add", name="pt-br0", address=SERVICE + "/24")
         equal(again["changed"], False, "changed when the bridge is added again: the daemon's rows are back too")
+
+
+class Behind(Path):
+    """A namespace behind a port of the bridge: the way back to it is a route of postern's over that bridge."""
+
+    def __enter__(self):
+        self.space = netpath.Namespace()
+        call("net.bridge.add", name="pt-br0", address=SERVICE + "/24")
+        ground.run("ip", "link", "add", "way0", "type", "veth", "peer", "name", "way1", "netns", str(self.space.holder.pid))
+        ground.run("ip", "link", "set", "way0", "master", "pt-br0", "up")
+        self.space.run("ip", "address", "add", "10.74.0.2/24", "dev", "way1")
+        self.space.run("ip", "address", "add", "10.75.0.1/32", "dev", "lo")
+        self.space.run("ip", "link", "set", "way1", "up")
+        self.space.run("ip", "route", "replace", "10.74.0.0/24", "dev", "way1", "src", "10.75.0.1")
+        call("net.routes.add", destination="10.75.0.0/16", gateway="10.74.0.2", device="pt-br0")
+        return self
+
+    def __exit__(self, kind, *_):
+        self.space.close()
+        until(lambda: "way0" not in e2e.links())
+        e2e._client = None
+        call("net.routes.delete", destination="10.75.0.0/16")
+        call("net.bridge.delete", name="pt-br0", force=True)
 
 
 relay = netpath.Relay(PORT)
@@ -98,6 +121,32 @@ def _():
         until(path.works, SHORT + 10, 0.2)
         path.as_before()
         equal(rolled_back(number), ["deadline"], "the events")
+
+
+@test("a client behind a bridge that deletes the route back to itself is reached again at the deadline, also with posternd killed or stopped")
+def _():
+    for fate in (None, signal.SIGKILL, signal.SIGSTOP):
+        with Behind() as path:
+            client = path.client()
+            number = client("net.checkpoint.create", timeout_secs=SHORT)["checkpoint"]["id"]
+            client.sock.settimeout(1)
+            try:
+                client("net.routes.delete", destination="10.75.0.0/16")
+                raise Failed("the answer to the cut came through")
+            except (OSError, ValueError):
+                pass
+            client.hang_up()
+            want(not path.works(), "the way isn't cut")
+            pid = e2e.daemon()[1]
+            if fate is not None:
+                os.kill(pid, fate)
+            until(lambda: "10.75.0.0/16 via 10.74.0.2" in ground.run("ip", "route"), SHORT + 15, 0.2)
+            if fate == signal.SIGSTOP:
+                os.kill(pid, signal.SIGCONT)
+            until(path.works, 20, 0.2)
+            e2e._client = None
+            until(lambda: rolled_back(number) == ["restart" if fate == signal.SIGKILL else "deadline"], 10, 0.2)
+            equal(call("net.routes.add", destination="10.75.0.0/16", gateway="10.74.0.2", device="pt-br0")["changed"], False, "changed: the row is back too")
 
 
 @test("so it does at once when posternd is killed, also together with its parent")

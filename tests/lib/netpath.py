@@ -106,3 +106,12 @@ class Client(e2e.Client):
             raise
         self.file = self.sock.makefile("rwb")
         self.id = 0
+
+    def hang_up(self):
+        """Closes whatever was left unsent: the socket would keep its namespace alive."""
+        self.sock.shutdown(socket.SHUT_RDWR)
+        try:
+            self.file.close()
+        except OSError:
+            pass
+        self.sock.close()
