@@ -90,6 +90,24 @@ def _():
     equal([e["topic"] for e in seen("a", 0) if "tenant" not in e], [])
 
 
+@test("drift of what is a tenant's is told and shown to that tenant and to the host, and to no other")
+def _():
+    for t in ("a", "b"):
+        ok(t, "net.bridge.add", name="pt-br" + t, address="10.%d.0.1/24" % ord(t))
+    start = last()
+    ground.run("ip", "link", "set", "pt-bra", "alias", "somebody's")
+    eventually(lambda: [e for e in seen("a", start, topics=["net.drift"])])
+    equal([(e["tenant"], e["object"]["id"]) for e in seen("a", start, topics=["net.drift"])], [("a", "pt-bra")])
+    equal([d["id"] for d in ok("a", "net.verify")["drift"]], ["pt-bra"])
+    equal((seen("b", start), ok("b", "net.verify")["in_sync"]), ([], True))
+    equal([d["id"] for d in ok("reader", "net.verify")["drift"]], ["pt-bra"])
+    ground.run("ip", "link", "set", "pt-bra", "alias", "postern:bridge")
+    eventually(lambda: [e for e in seen("a", start, topics=["net.restored"])])
+    equal(seen("b", start), [])
+    for t in ("a", "b"):
+        ok(t, "net.bridge.delete", name="pt-br" + t)
+
+
 @test("refusals are shown to administrators alone, and a stranger's flood of them leaves room for everything else")
 def _():
     start = last()

@@ -90,10 +90,11 @@ static void keep(struct drift_list *l, const struct drift_item *i)
 static void learn(const struct drift_list *found)
 {
 	struct drift_list now = {0};
-	size_t most = found->n < GUARD_ITEMS ? found->n : GUARD_ITEMS;
+	size_t most;
 
-	for (size_t i = 0; i < most; i++)
+	for (size_t i = 0; i < found->n && i < GUARD_ITEMS; i++)
 		keep(&now, &found->v[i]);
+	most = now.n;
 	for (size_t i = 0; i < known.n; i++) {
 		bool unread = found->firewall_unread && (known.v[i].kind == drift_kind_firewall || known.v[i].kind == drift_kind_nat);
 		if (drift_find(found, &known.v[i]) != NULL)
