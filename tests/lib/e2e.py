@@ -53,7 +53,10 @@ class Client:
         self.id = 0
 
     def close(self):
-        self.file.close()
+        try:
+            self.file.close()
+        except OSError:
+            pass  # what it still held goes nowhere
         self.sock.close()
 
     def ask(self, method, params=None):

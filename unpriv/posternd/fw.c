@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "unpriv/common/log.h"
 #include "unpriv/posternd/addr.h"
 #include "unpriv/posternd/cache.h"
 #include "unpriv/posternd/mem.h"
@@ -240,7 +241,7 @@ static void note_asked(const struct fw_record *v, uint32_t n)
 
 void fw_ask_all(struct task *t, const struct fw_delta *d)
 {
-	struct op_fw_commit_args a = {.has_removes = true, .has_adds = true};
+	struct op_fw_commit_args a = {.has_removes = true, .has_adds = true, .has_lenient = true, .lenient = true};
 	struct fw_record *v = fw_expected(&a.count);
 	uint32_t more = d != NULL ? d->removes + d->adds : 0, snat = 0;
 
@@ -272,8 +273,11 @@ bool fw_again(struct task *t, const struct fw_delta *d)
 	const struct priv_reply *r = t->reply;
 	bool other = r->op == OP_fw_change && r->outcome == PRIV_ANSWERED && (r->status == OPS_NOT_FOUND || r->status == OPS_EXISTS);
 
-	if (priv_ok(r))
+	if (priv_ok(r)) {
+		if (r->op == OP_fw_commit && r->res->fw_commit.refused > 0)
+			log_warn("firewall records refused by policy are left out", "n=%u", r->res->fw_commit.refused);
 		return false;
+	}
 	asked.known = false;
 	if ((!other && !priv_unsure(r)) || t->repeats >= TASK_REPEATS)
 		return false;

@@ -43,7 +43,7 @@ void fw_ask(struct task *t, const struct fw_delta *d);
 // Behind that step: true when the table wasn't as believed, or the helper died, and all of it has been asked for instead; the step comes again.
 bool fw_again(struct task *t, const struct fw_delta *d);
 
-// One step of a task: commits the whole table.  d, which may be NULL, says whose connections end.
+// One step of a task: commits the whole table, but for records that policy no longer allows.  d, which may be NULL, says whose connections end.
 void fw_ask_all(struct task *t, const struct fw_delta *d);
 
 // One step of a task: brings the source translations to what the rows say.  Behind it comes fw_again(t, NULL).

@@ -1,5 +1,5 @@
 // LINK: helper/net/lease.o helper/net/lease_relay.o helper/net/sys_lease.o
-// LINK: helper/net/address.o helper/net/ct_forward.o helper/net/fw.o helper/net/fw_answer.o helper/net/fw_batch.o helper/net/fw_expr.o
+// LINK: helper/net/address.o helper/net/ct_forward.o helper/net/fw.o helper/net/fw_answer.o helper/net/fw_batch.o helper/net/fw_change.o helper/net/fw_expr.o
 // LINK: helper/net/fw_foreign.o helper/net/fw_list.o helper/net/fw_record.o helper/net/fw_rule.o helper/net/fw_set.o helper/net/fw_table.o
 // LINK: helper/net/nfnl.o helper/net/link.o helper/net/watch.o helper/net/ping.o helper/net/rtnl.o helper/net/sys.o helper/net/sysctl.o helper/net/tap.o
 // LINK: helper/net/group.o helper/net/victims.o
@@ -354,6 +354,29 @@ TEST("F6: a record that says more than it may spares the table that is there")
 	REFUSED(18, source.family, 4, "invalid", "source of a record");
 	CHECK_STR(op_status_name(commit(all, 1, 2)), "invalid");
 	CHECK(table_has("\"d1\"") && !table_has("\"m1\""));
+	CHECK_OK(commit(all, 1, 0));
+}
+
+TEST("records that policy no longer allows can go, and a lenient commit leaves them out instead of failing")
+{
+	struct fw_record back[ALL];
+	const struct op_fw_list_res *r;
+
+	CHECK_OK(commit(all, ALL, ALL));
+	strcpy(c.policy.net.uplinks.v[1], "up2"); // all[7] names up1
+	CHECK_STR(op_status_name(commit(all, ALL, ALL)), "denied");
+	CHECK_OK(change(&all[7], 1, 0));
+	memset(&q, 0, sizeof(q));
+	q.op = OP_fw_commit;
+	q.args.fw_commit.count = ALL;
+	q.args.fw_commit.has_lenient = q.args.fw_commit.lenient = true;
+	CHECK_OK(call(memfd(all, ALL)));
+	CHECK_INT(c.rep.res.fw_commit.refused, 1);
+	r = list(back, ALL);
+	CHECK(r != NULL);
+	CHECK_INT(r->count, ALL - 1);
+	CHECK(!holds(back, ALL - 1, &all[7]) && r->foreign == 0 && r->missing == 0);
+	strcpy(c.policy.net.uplinks.v[1], "up1");
 	CHECK_OK(commit(all, 1, 0));
 }
 
