@@ -51,7 +51,7 @@ def refuses(code=hostile.EXIT_REFUSED, **options):
     helper = Helper(hello=False, **options)
     try:
         helper.send(hostile.pack([0, 1, {"rows": hostile.ROWS_HASH}]))
-    except (BrokenPipeError, ConnectionResetError):
+    except (BrokenPipeError, ConnectionResetError, ConnectionRefusedError):
         pass
     helper.wait()
     said = helper.stderr()
