@@ -44,11 +44,24 @@ static void note_result(struct work *w)
 	log_warn("not all went back", "id=%u failed=%u first=%s", w->cp->id, r->failed, r->trouble);
 }
 
+// Taps whose rows went: one that came out of the pool was there before, so the helper leaves it; but it is no spare one any more.
+static struct op_links_del_args used;
+
+static void put_back(enum store_table table, const char *key, const void *row)
+{
+	cache_undone(table, key, row);
+	if (table != TABLE_tap || row != NULL || used.names.n == WIRE_IFNAMES_MAX)
+		return; // what is too many is left to the sweep
+	COPY_TEXT(used.names.v[used.names.n], key);
+	used.names.n++;
+}
+
 static void commit_rollback(struct work *w)
 {
 	struct change *c = change_new();
 
-	change_rollback(c, w->cp->id, cache_undone);
+	memset(&used, 0, sizeof(used));
+	change_rollback(c, w->cp->id, put_back);
 	task_commit(&w->t, c);
 }
 
@@ -127,8 +140,13 @@ static void rollback_step(struct task *t)
 			return;
 		}
 		drop_from(w);
+		if (used.names.n > 0) {
+			task_priv(t, OP_links_del, &used, NULL);
+			return;
+		}
 		net_restore_again(on_restored, w);
 		return;
+	case 3: net_restore_again(on_restored, w); return;
 	}
 }
 

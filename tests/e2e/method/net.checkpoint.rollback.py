@@ -8,7 +8,7 @@ import e2e
 import ground
 from e2e import Client, call, dry, equal, fails, test, until, want
 
-e2e.enter()
+e2e.enter_with(config="[net]\ntap_pool = 3\n")
 
 
 def build():
@@ -83,6 +83,16 @@ def _():
         want("10.73.0.0/24" in ground.run("nft", "list", "ruleset"), "the translation is gone")
         equal(len(call("net.nat.status")["snat"]), 1, "translations of the rows")
         tear_down()
+
+
+@test("a tap that was taken out of the pool since is no tap any more, and nothing is left that no row has")
+def _():
+    spare = until(lambda: [n for n, l in e2e.links().items() if l.get("ifalias") == "postern:tap:pool"], 15, 0.1)
+    number = call("net.checkpoint.create", timeout_secs=600)["checkpoint"]["id"]
+    name = call("net.vm.create_tap")["tap"]["name"]
+    call("net.checkpoint.rollback", id=number)
+    equal(call("net.vm.list")["taps"], [], "the rows")
+    want(name not in {n for n, l in e2e.links().items() if l.get("ifalias") != "postern:tap:pool"}, "%s of %r is left" % (name, spare))
 
 
 e2e.main()
