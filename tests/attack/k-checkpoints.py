@@ -20,10 +20,20 @@ FILE = "/run/postern-helper/checkpoints"
 MAC = bytes.fromhex("020000000001")
 
 
+def ip(*command):
+    """What ip shows as JSON; asked again where a link came or went under its dump, which it then says in between."""
+    for _ in range(20):
+        try:
+            return json.loads(ground.run("ip", "-j", *command))
+        except ValueError:
+            time.sleep(0.05)
+    return json.loads(ground.run("ip", "-j", *command))
+
+
 def shown():
     """Links, addresses and the firewall as tools show them, without what a link that is made again can't have: its index, and timers."""
     found = {}
-    for link in json.loads(ground.run("ip", "-j", "-d", "link")) + json.loads(ground.run("ip", "-j", "address")):
+    for link in ip("-d", "link") + ip("address"):
         name = link["ifname"]
         for key in ("ifindex", "link_index", "operstate", "carrier", "qdisc", "tso_max_size"):
             link.pop(key, None)
