@@ -33,6 +33,12 @@ PICKED = {
     "tests/e2e/method/net.sysctl.py": [],
     "tests/e2e/method/net.neighbors.py": [],
     "tests/e2e/method/net.routes.py": ["net.routes"],
+    "tests/e2e/method/net.routes.add.py": ["as ip then shows it"],
+    "tests/e2e/method/net.conntrack.flush.py": ["what conntrack -L lists"],
+    "tests/e2e/method/net.verify.py": ["however it was set up"],
+    "tests/e2e/method/net.checkpoint.rollback.py": ["brings back"],
+    "tests/e2e/net-forward.py": ["reach each other over a bridge", "guests reach the outside", "a forward leads in", "a forward stops at once"],
+    "tests/e2e/drift.py": ["what is set up stands", "a route that is deleted", "nft flush ruleset"],
     "tests/e2e/ovs-kernel.py": [],
 }
 BOOT = 60  # seconds
