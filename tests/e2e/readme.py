@@ -132,6 +132,23 @@ def use_bridge_and_nat():
     want("10.7.0.0/24" in rules and "masquerade" in rules, "the rules are %s" % rules)
 
 
+def use_forward():
+    equal(json.loads(succeeds(line("Use", "postern net nat add_dnat")))["changed"], True, "changed")
+    want("10.7.0.2 . 80" in ground.run("nft", "list", "ruleset"), "nft shows no forward to 10.7.0.2 . 80")
+    equal(json.loads(succeeds(line("Use", "postern net verify"))), {"in_sync": True, "drift": []}, "what net.verify says")
+    want(json.loads(succeeds(line("Use", "postern net health")))["status"] in ("ok", "degraded"), "what net.health says")
+
+
+def use_checkpoint():
+    made = json.loads(succeeds(line("Use", "postern net checkpoint create")))["checkpoint"]["id"]
+    listed = json.loads(succeeds(line("Use", "postern net checkpoint list")))["checkpoints"]
+    equal([c["id"] for c in listed], [made], "the checkpoints")
+    confirm = re.sub(r"--id \d+", "--id " + made, line("Use", "postern net checkpoint confirm"))
+    equal(json.loads(succeeds(confirm))["changed"], True, "changed")
+    plan = json.loads(succeeds(line("Use", "postern call net.apply")))["plan"]
+    want(("create", "pt-br1") in [(step["action"], step["id"]) for step in plan], "the plan is %r" % plan)
+
+
 def use_vm():
     guest()
     created = json.loads(succeeds(line("Use", "postern compute vm create")))
@@ -203,6 +220,8 @@ def use_node():
 if INSIDE:
     test("Use: postern net interfaces lists the interfaces")(use_interfaces)
     test("Use: a bridge and its address translation are made as shown")(use_bridge_and_nat)
+    test("Use: a forward is made as shown, and what is set up is in sync")(use_forward)
+    test("Use: a checkpoint is made, listed and confirmed as shown, and a document planned")(use_checkpoint)
     test("Use: a VM is created and started as shown, with its tap on the bridge")(use_vm)
     test("Use: postern exec gives the guest's output and the command's exit code")(use_exec)
     test("Use: postern exec -it gives a terminal in the guest, and its exit code")(use_exec_terminal)
