@@ -214,6 +214,8 @@ def _():
 @test("events are shown once, or followed where they left off")
 def _():
     event = {"seq": 4, "id": "web", "from": "Starting", "to": "Running", "reason": "requested", "at_unix_ms": 1700000000123}
+    drift = {"seq": 5, "topic": "net.drift", "at_unix_ms": 1700000000456, "object": {"kind": "tap", "id": "pt-t0", "expected": "up\n", "n": 3}}
+    every = [{"seq": 4, "topic": "vm.state", "at_unix_ms": 1700000000123, "object": event}, drift]
     answers = [{"events": [event], "next_seq": 4, "dropped": 0}, {"events": [], "next_seq": 4, "dropped": 0}]
     d = daemon(compute__vm__events__tail=lambda p: answers[0 if p["since_seq"] == 0 else 1])
     code, out, _ = postern("events", "web", daemon=d)
@@ -223,11 +225,11 @@ def _():
     def tail(p):
         if p.get("wait_ms"):
             raise Failure(-32000, "gone", kind="io", detail="end of the test")
-        return answers[0 if p["since_seq"] == 0 else 1]
-    d.answers["compute.vm.events.tail"] = tail
-    code, out = Terminal("events", "-f", daemon=d, env={"NO_COLOR": "1"}).end()
-    check(code == 1 and "Starting -> Running" in out, (code, out))
-    equal([p for _, p in d.calls][-1], {"since_seq": 4, "wait_ms": 30000})
+        return {"events": every if p["since_seq"] == 0 else [], "next_seq": 5, "dropped": 0}
+    d.answers["event.tail"] = tail
+    code, out = Terminal("events", "-f", daemon=d, env={"NO_COLOR": "1"}, cols=200).end()
+    check(code == 1 and "Starting -> Running" in out and "net.drift            kind=tap id=pt-t0 expected=up\\x0a n=3" in out, (code, out))
+    equal([p for _, p in d.calls][-1], {"since_seq": 5, "wait_ms": 30000})
     d.close()
 
 

@@ -26,8 +26,28 @@ static const char *text_of(const json_t *object, const char *name)
 	return s != NULL ? s : "-";
 }
 
+// What an event that isn't a VM's says: its object's members.
+static void print_object(const json_t *object)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)(uintptr_t)object, key, value)
+	{
+		char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+
+		printf(" %s=", key);
+		report_text(stdout, text != NULL ? text : json_string_value(value), true);
+		free(text);
+	}
+	putchar('\n');
+}
+
+// An event of event.tail, or of compute.vm.events.tail, which is the object of one.
 static void print_event(const struct cli *cli, const json_t *e)
 {
+	const char *topic = json_string_value(json_object_get(e, "topic"));
+	const json_t *object = topic != NULL ? json_object_get(e, "object") : e;
 	json_int_t ms = json_integer_value(json_object_get(e, "at_unix_ms"));
 	time_t secs = (time_t)(ms / 1000);
 	struct tm tm;
@@ -39,12 +59,19 @@ static void print_event(const struct cli *cli, const json_t *e)
 	}
 	if (localtime_r(&secs, &tm) != NULL)
 		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
-	printf("%s.%03d  %-20s %s -> %s  %s\n", when, (int)(ms % 1000), text_of(e, "id"), text_of(e, "from"), text_of(e, "to"), text_of(e, "reason"));
+	printf("%s.%03d  ", when, (int)(ms % 1000));
+	if (topic == NULL || strcmp(topic, "vm.state") == 0) {
+		printf("%-20s %s -> %s  %s\n", text_of(object, "id"), text_of(object, "from"), text_of(object, "to"), text_of(object, "reason"));
+		return;
+	}
+	printf("%-20s", topic);
+	print_object(object);
 }
 
 // Calls once and leaves in *at where to go on, in *n how many there were.  Returns the exit code.
 static int events_once(struct follow *f, json_int_t *at, bool wait, size_t *n)
 {
+	const char *method = f->vm != NULL ? "compute.vm.events.tail" : "event.tail";
 	json_t *params = json_pack("{s:I}", "since_seq", *at), *e;
 	struct reply r;
 	size_t i;
@@ -54,8 +81,8 @@ static int events_once(struct follow *f, json_int_t *at, bool wait, size_t *n)
 		json_object_set_new(params, "id", json_string(f->vm));
 	if (wait)
 		json_object_set_new(params, "wait_ms", json_integer(EVENTS_WAIT_MS));
-	client_call(&f->c, f->cli->socket, "compute.vm.events.tail", params, &r);
-	rc = report_failure(f->cli, "compute.vm.events.tail", &r);
+	client_call(&f->c, f->cli->socket, method, params, &r);
+	rc = report_failure(f->cli, method, &r);
 	json_array_foreach(json_object_get(r.result, "events"), i, e) print_event(f->cli, e);
 	if (json_integer_value(json_object_get(r.result, "dropped")) > 0)
 		cli_say("%lld older events are no longer kept", (long long)json_integer_value(json_object_get(r.result, "dropped")));
