@@ -69,6 +69,8 @@ fuzz: fuzz-bins
 
 # ---- check: one list of programs, one closing line ---------------------------------------------------------------------------------------
 E2E := $(sort $(shell find tests/e2e tests/attack -name '*.py' -o -name '*.sh' 2>/dev/null))
+# Those that mostly wait, for deadlines of the network's, say so at their top, and share the time.
+PAIRED := $(shell grep -l 'Two of its kind run at a time' $(E2E) /dev/null)
 LINT := tests/layers tests/conformity tests/cppcheck tests/clang-tidy tests/builds
 SAN_BINS := $(patsubst $(BUILD)/%,$(BUILD)/san/%,$(UNIT_BINS))
 
@@ -76,7 +78,8 @@ check: deps
 	+$(MAKE) --no-print-directory -j2 all unit probes programs fuzz-bins guest
 	+$(MAKE) --no-print-directory -j2 SAN=1 BUILD=$(BUILD)/san unit programs
 	@rm -rf $(BUILD)/test-output/succeeded
-	@BUILD=$(BUILD) tests/run -o $(BUILD)/test-output $(UNIT_BINS) $(PROBES) TAG=sanitizers $(SAN_BINS) TAG= $(E2E) tests/methods \
+	@BUILD=$(BUILD) tests/run -o $(BUILD)/test-output $(UNIT_BINS) $(PROBES) TAG=sanitizers $(SAN_BINS) TAG= $(filter-out $(PAIRED),$(E2E)) \
+		--parallel $(PAIRED) --serial tests/methods \
 		--parallel $(LINT) FUZZ_SECONDS=30 $(addprefix tests/fuzz/run:,$(notdir $(FUZZ_BINS)))
 
 # ---- bench: small programs to measure against, and the driver ------------------------------------------------------------------------------

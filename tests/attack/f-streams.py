@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# Two of its kind run at a time: it mostly waits.
 """F: streams of the helper, and what reads connection tracking and nftables through them.  LIMIT: 240"""
 import os
 import re

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# Two of its kind run at a time: it mostly waits.
 """K: checkpoints: what the net cell goes back to, when, and for whom.  LIMIT: 240"""
 import json
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# Two of its kind run at a time: it mostly waits.
 """A client that cuts off its own way to the daemon gets it back, whatever has become of the daemon.  LIMIT: 240"""
 import os
 import signal

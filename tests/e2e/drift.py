@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# Two of its kind run at a time: it mostly waits.
 """Somebody else changes what postern set up: it is told as an event, put back, and what is another's stays as it is."""
 import os
 import sys

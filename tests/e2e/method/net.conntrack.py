@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# Two of its kind run at a time: it mostly waits.
 """net.conntrack beside `conntrack -L`, field by field, and with a table of 100,000.  LIMIT: 240"""
 import json
 import os

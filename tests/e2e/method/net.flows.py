@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# Two of its kind run at a time: it mostly waits.
 """net.flows beside `ovs-ofctl dump-flows` and `ovs-appctl bridge/dump-flows`, field by field.  LIMIT: 240"""
 import os
 import sys

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# Two of its kind run at a time: it mostly waits.
 """net.lease: leases of programs that really run (systemd-networkd, dhclient, dhcpcd, NetworkManager's file), and the kernel's own addresses.  LIMIT: 200"""
 import os
 import subprocess

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# Two of its kind run at a time: it mostly waits.
 """net.lease.restart, and the life of a DHCPv4 lease of postern's own, with dnsmasq as the server.  LIMIT: 300"""
 import json
 import os

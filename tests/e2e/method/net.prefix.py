@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# Two of its kind run at a time: it mostly waits.
 """net.prefix, and the life of DHCPv6 leases of postern's own, with Kea as the server.  LIMIT: 200"""
 import os
 import sys
