@@ -169,7 +169,7 @@ void cell_loop(struct cell *c, const struct cell_op *table)
 			c->watched(c, p + 3, more);
 		if (p[0].revents != 0)
 			serve(c, table);
-		if (p[2].revents != 0)
+		if (p[2].revents != 0 && c->on_side != NULL)
 			c->on_side(c);
 		if (c->tick != NULL)
 			c->tick(c);

@@ -17,6 +17,7 @@ TABLE = {
     "postern-helper": (1, ground.BROKER, ground.BROKER, (), 1, ()),
     "postern-broker": (1, ground.BROKER, ground.BROKER, (), 1, ()),
     "postern-net": (1, ground.NET, ground.NET, (NET_ADMIN,), 1, ()),
+    "postern-reaper": (1, ground.NET, ground.NET, (NET_ADMIN,), 1, ()),
     "postern-vol": (1, ground.VOL, ground.VOL, (SYS_ADMIN,), 1, ()),
     "postern-jail": (1, 0, ground.DAEMON, (CHOWN, FOWNER, KILL), 1, ("mnt",)),  # a root of its own: i-sandbox.py
     "postern-spawn": (1, 0, ground.DAEMON, (SETGID, SETUID, SYS_ADMIN, MKNOD), 1, ()),
