@@ -87,7 +87,7 @@ BENCH_BINS := $(addprefix $(BUILD)/bench/,rpc_load floor_raw floor_evhttp tap_fl
 BENCH_GUEST := $(addprefix $(BUILD)/bench/,vsock_echo bare_init)
 BENCH_FLAGS := -std=gnu11 -O2 -D_GNU_SOURCE -Wall -Wextra -Werror
 
-$(BENCH_BINS): $(BUILD)/bench/%: tests/bench/%.c
+$(BENCH_BINS): $(BUILD)/bench/%: tests/bench/%.c tests/bench/floor.h
 	@mkdir -p $(@D)
 	$(call say,BENCH)$(CC) $(BENCH_FLAGS) $< -o $@ $(call libs_of,$<)
 $(BENCH_GUEST): $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/musl-include/.made

@@ -7,28 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
+
+#include "floor.h"
 
 static const struct {
 	struct nlmsghdr h;
 	struct nfgenmsg g;
 } ask = {.h = {.nlmsg_len = sizeof(ask), .nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP}};
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a;
-	uint64_t y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
 
 // Counts the entries; -1 where the dump fails.
 static long dump(int sock)
@@ -71,7 +56,6 @@ int main(int argc, char **argv)
 		entries = dump(sock);
 		took[i] = now_ns() - start;
 	}
-	qsort(took, rounds, sizeof(*took), by_value);
-	printf("%.1f %ld\n", (double)took[rounds / 2] / 1e3, entries);
+	printf("%.1f %ld\n", median_us(took, rounds), entries);
 	return entries < 0;
 }

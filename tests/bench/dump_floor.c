@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
+
+#include "floor.h"
 
 struct ask {
 	struct nlmsghdr h;
@@ -31,22 +32,6 @@ struct ask {
 static struct ask routes = ASK(sizeof(routes.route), RTM_GETROUTE);
 static const struct ask links = ASK(sizeof(links.link), RTM_GETLINK);
 static const struct ask addrs = ASK(sizeof(addrs.addr), RTM_GETADDR);
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a;
-	uint64_t y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
 
 // Counts the entries; -1 where the dump fails.
 static long dump(int sock, const struct ask *ask)
@@ -93,7 +78,6 @@ int main(int argc, char **argv)
 		entries = of_links ? dump(sock, &links) + dump(sock, &addrs) : dump(sock, &routes);
 		took[i] = now_ns() - start;
 	}
-	qsort(took, rounds, sizeof(*took), by_value);
-	printf("%.1f %ld\n", (double)took[rounds / 2] / 1e3, entries);
+	printf("%.1f %ld\n", median_us(took, rounds), entries);
 	return entries < 0;
 }

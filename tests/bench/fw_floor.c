@@ -9,29 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
+
+#include "floor.h"
 
 #define BEGIN 0x10 // NFNL_MSG_BATCH_BEGIN
 #define END   0x11
 
 static char buf[1024];
 static size_t len;
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a;
-	uint64_t y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
 
 static struct nlmsghdr *message(uint16_t type, uint16_t flags, uint8_t family, uint16_t res_id)
 {
@@ -124,8 +109,6 @@ int main(int argc, char **argv)
 		if (add[i] == 0 || del[i] == 0)
 			return fprintf(stderr, "fw_floor: the transaction failed\n"), 1;
 	}
-	qsort(add, rounds, sizeof(*add), by_value);
-	qsort(del, rounds, sizeof(*del), by_value);
-	printf("%.1f %.1f\n", (double)add[rounds / 2] / 1e3, (double)del[rounds / 2] / 1e3);
+	printf("%.1f %.1f\n", median_us(add, rounds), median_us(del, rounds));
 	return 0;
 }

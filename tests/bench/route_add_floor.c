@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
+
+#include "floor.h"
 
 static int sock;
 
@@ -16,22 +17,6 @@ struct ask {
 	struct rtmsg r;
 	char attrs[64];
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a;
-	uint64_t y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
 
 static void put(struct ask *q, unsigned short type, const void *data, size_t len)
 {
@@ -45,13 +30,14 @@ static void put(struct ask *q, unsigned short type, const void *data, size_t len
 
 static uint64_t ask(uint16_t type, uint16_t flags, size_t i, uint32_t device)
 {
-	struct ask q = {.h = {.nlmsg_len = NLMSG_LENGTH(sizeof(q.r)), .nlmsg_type = type, .nlmsg_flags = (uint16_t)(NLM_F_REQUEST | NLM_F_ACK | flags)},
-	                .r = {.rtm_family = AF_INET,
-	                      .rtm_dst_len = 32,
-	                      .rtm_table = RT_TABLE_MAIN,
-	                      .rtm_protocol = RTPROT_STATIC,
-	                      .rtm_scope = RT_SCOPE_LINK,
-	                      .rtm_type = RTN_UNICAST}};
+	struct ask q = {
+	    .h = {.nlmsg_len = NLMSG_LENGTH(sizeof(q.r)), .nlmsg_type = type, .nlmsg_flags = (uint16_t)(NLM_F_REQUEST | NLM_F_ACK | flags)},
+	    .r = {.rtm_family = AF_INET,
+	          .rtm_dst_len = 32,
+	          .rtm_table = RT_TABLE_MAIN,
+	          .rtm_protocol = RTPROT_STATIC,
+	          .rtm_scope = RT_SCOPE_LINK,
+	          .rtm_type = RTN_UNICAST}};
 	const uint8_t to[4] = {20, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i};
 	char answer[4096];
 	uint64_t start;
@@ -81,8 +67,6 @@ int main(int argc, char **argv)
 		add[i] = ask(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, i, device);
 	for (size_t i = 0; i < rounds; i++)
 		del[i] = ask(RTM_DELROUTE, 0, i, device);
-	qsort(add, rounds, sizeof(*add), by_value);
-	qsort(del, rounds, sizeof(*del), by_value);
-	printf("%.1f %.1f\n", (double)add[rounds / 2] / 1e3, (double)del[rounds / 2] / 1e3);
+	printf("%.1f %.1f\n", median_us(add, rounds), median_us(del, rounds));
 	return 0;
 }

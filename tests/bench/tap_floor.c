@@ -8,24 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a;
-	uint64_t y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
+#include "floor.h"
 
 int main(int argc, char **argv)
 {
@@ -50,8 +35,6 @@ int main(int argc, char **argv)
 		add[i] = t1 - t0;
 		del[i] = now_ns() - t1;
 	}
-	qsort(add, rounds, sizeof(*add), by_value);
-	qsort(del, rounds, sizeof(*del), by_value);
-	printf("%.1f %.1f\n", (double)add[rounds / 2] / 1e3, (double)del[rounds / 2] / 1e3);
+	printf("%.1f %.1f\n", median_us(add, rounds), median_us(del, rounds));
 	return 0;
 }

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
+
+#include "floor.h"
 
 #define INET 1 // NFPROTO_INET
 
@@ -20,22 +21,6 @@ struct ask {
 };
 
 static const char *const sets[] = {"dnat4", "dnat6", "masq4_any", "masq4", "snat4", "allow"};
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a;
-	uint64_t y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
 
 static struct ask begin(uint16_t type, const void *header, size_t len)
 {
@@ -121,8 +106,7 @@ int main(int argc, char **argv)
 		links = all(route, nft);
 		ns[i] = now_ns() - start;
 	}
-	qsort(ns, (size_t)rounds, sizeof(*ns), by_value);
-	printf("%.1f %ld\n", (double)ns[rounds / 2] / 1000, links);
+	printf("%.1f %ld\n", median_us(ns, (size_t)rounds), links);
 	free(ns);
 	return 0;
 }
