@@ -106,6 +106,13 @@ def _():
         third.serves()
 
 
+def has_ended(pid):
+    try:
+        return hostile.status_of(pid)["State"].startswith("Z")
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 @test("killed one by one, each process takes the whole helper with it within a second")
 def _():
     for name in ["postern-helper"] + hostile.CELLS:
@@ -116,7 +123,7 @@ def _():
             equal(code, -9 if name == "postern-helper" else hostile.EXIT_DIED, "the exit code when %s dies" % name)
             for other, pid in processes.items():
                 for _ in range(100):
-                    if hostile.comm(pid) is None or hostile.status_of(pid)["State"].startswith("Z"):
+                    if has_ended(pid):
                         break
                     hostile.time.sleep(0.01)
                 else:
