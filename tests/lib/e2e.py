@@ -144,7 +144,11 @@ def shown():
 
 
 def links():
-    return {link["ifname"]: link for link in json.loads(ground.run("ip", "-j", "-d", "link"))}
+    """By name; where a link goes under its dump, ip prints nothing."""
+    text = ""
+    for _ in range(20):
+        text = text or ground.run("ip", "-j", "-d", "link").strip()
+    return {link["ifname"]: link for link in json.loads(text)}
 
 
 def until(what, seconds=5.0, step=0.02):
